@@ -1,0 +1,248 @@
+"""Content-addressed blobs: bytes under the name of their hash."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import mmap
+import os
+import re
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import Corrupt, Unavailable
+
+try:
+    import xxhash
+except ImportError:  # a bare Python at the far end
+    xxhash = None  # type: ignore[assignment]
+
+Buffer = bytes | bytearray | memoryview | mmap.mmap
+
+DIGEST = re.compile(r"(x3|b2)-[0-9a-f]{32}")
+_PARALLEL_FROM = 8 << 20
+_CHUNK = 8 << 20
+_verified: set[tuple[str, int, int, int, int]] = set()
+_seen: set[tuple[int, int]] = set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlobRef:
+    """A stored blob: its digest with the algorithm's tag, and its size in bytes."""
+
+    digest: str
+    size: int
+    is_new: bool = False
+
+
+def digest_of(data: Any, *, portable: bool = False) -> str:
+    """``x3-…`` (xxh3-128) where xxhash is there, else or when ``portable`` ``b2-…`` (blake2b-128)."""
+    hasher, tag = _hasher(portable or xxhash is None)
+    hasher.update(data)
+    return f"{tag}-{hasher.hexdigest()}"
+
+
+class BlobStore:
+    """Blobs as files under ``root``. With ``fan_out`` files lie in folders named by the digest's first two digits.
+
+    Safe for many processes at once: a blob appears under its name only whole, by one rename, and equal content has
+    one name, so two writers of the same blob never harm each other.
+    """
+
+    def __init__(self, root: Path, *, fan_out: bool = False) -> None:
+        self.root = root
+        self.fan_out = fan_out
+
+    def path(self, digest: str) -> Path:
+        """Where the blob lies, or would lie.
+
+        Raises:
+            Corrupt: ``digest`` is not a digest (it could otherwise name any file).
+        """
+        if not DIGEST.fullmatch(digest):
+            raise Corrupt(f"{digest!r} is not the name of a blob", hint="the manifest is damaged")
+        return self.root / digest[3:5] / digest if self.fan_out else self.root / digest
+
+    def has(self, digest: str, size: int) -> bool:
+        """Whether the blob is stored whole (by its size; ``open`` checks the content)."""
+        try:
+            return self.path(digest).stat().st_size == size
+        except OSError:
+            return False
+
+    def put(self, data: Buffer | Iterable[Buffer], *, portable: bool = False) -> BlobRef:
+        """Store ``data``. After return the blob is whole under its name; writes nothing when it was there already.
+
+        Large buffers are hashed and written in two threads, unless this process stored the same memory before: then
+        it hashes first, and an unchanged value costs the hash only.
+
+        Raises:
+            Unavailable: the disk is full or read-only; no part of the blob stays.
+        """
+        if isinstance(data, (bytes, bytearray, memoryview, mmap.mmap)):
+            view = memoryview(data).cast("B")
+        else:
+            view = memoryview(b"".join(data))
+        key = (_address(view), len(view))
+        if len(view) < _PARALLEL_FROM or key in _seen:
+            ref = self._put_hash_first(view, portable)
+        else:
+            ref = self._put_parallel(view, portable)
+        _seen.add(key)
+        return ref
+
+    def link_into(self, folder: Path, digest: str) -> Path:
+        """Make the blob also appear in ``folder``: a hard link, or a whole copy where links are impossible."""
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / digest
+        source = self.path(digest)
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            return target
+        except OSError:
+            _copy(source, target)
+        return target
+
+    def open(self, digest: str, size: int | None = None) -> memoryview:
+        """The blob as private writable memory, mapped copy-on-write: nothing is read before it is touched.
+
+        The content is checked by its hash on the first open of a file in this process, the size always.
+
+        Raises:
+            Corrupt: the blob is missing, has another size, or its content does not match its name.
+        """
+        path = self.path(digest)
+        try:
+            fd = os.open(path, os.O_RDONLY)
+        except OSError as exc:
+            raise _damaged(digest, "is missing") from exc
+        try:
+            info = os.fstat(fd)
+            if size is not None and info.st_size != size:
+                raise _damaged(digest, f"has {info.st_size} bytes instead of {size}")
+            key = (digest, info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
+            if key not in _verified:
+                if _digest_of_file(fd, digest) != digest:
+                    raise _damaged(digest, "does not match its checksum")
+                _verified.add(key)
+            if info.st_size == 0:
+                return memoryview(bytearray())
+            return memoryview(mmap.mmap(fd, info.st_size, access=mmap.ACCESS_COPY))
+        finally:
+            os.close(fd)
+
+    def _put_hash_first(self, view: memoryview, portable: bool) -> BlobRef:
+        digest = digest_of(view, portable=portable)
+        if self.has(digest, len(view)):
+            return BlobRef(digest=digest, size=len(view))
+        path = self.path(digest)
+        with _disk_errors(), self._temporary(path.parent) as (fd, temporary):
+            _write_all(fd, view)
+            temporary.rename(path)
+        return BlobRef(digest=digest, size=len(view), is_new=True)
+
+    def _put_parallel(self, view: memoryview, portable: bool) -> BlobRef:
+        found: list[str] = []
+
+        def hash_it() -> None:
+            found.append(digest_of(view, portable=portable))
+
+        def is_stored() -> bool:
+            return bool(found) and self.has(found[0], len(view))
+
+        thread = threading.Thread(target=hash_it, name="cloudml-hash")
+        with _disk_errors(), self._temporary(self.root) as (fd, temporary):
+            thread.start()
+            try:
+                whole = _write_all(fd, view, stop=is_stored)
+            finally:
+                thread.join()
+            digest = found[0]
+            if not whole or is_stored():
+                return BlobRef(digest=digest, size=len(view))
+            path = self.path(digest)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.rename(path)
+        return BlobRef(digest=digest, size=len(view), is_new=True)
+
+    @contextlib.contextmanager
+    def _temporary(self, folder: Path) -> Any:
+        temporary = folder / f".{secrets.token_hex(8)}.part"
+        try:
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileNotFoundError:
+            folder.mkdir(parents=True, exist_ok=True)
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            yield fd, temporary
+        finally:
+            os.close(fd)
+            temporary.unlink(missing_ok=True)
+
+
+def _hasher(stdlib_only: bool) -> tuple[Any, str]:
+    if stdlib_only:
+        return hashlib.blake2b(digest_size=16), "b2"
+    return xxhash.xxh3_128(), "x3"
+
+
+def _digest_of_file(fd: int, digest: str) -> str:
+    """The digest of a file by the algorithm of ``digest``; where that is not installed, ``digest`` itself."""
+    portable = digest.startswith("b2")
+    if not portable and xxhash is None:
+        return digest
+    hasher, tag = _hasher(portable)
+    buffer = bytearray(min(_CHUNK // 4, max(os.fstat(fd).st_size, 1)))
+    view = memoryview(buffer)
+    while read := os.readv(fd, [buffer]):
+        hasher.update(view[:read])
+    return f"{tag}-{hasher.hexdigest()}"
+
+
+def _write_all(fd: int, view: memoryview, stop: Callable[[], bool] | None = None) -> bool:
+    """Write everything; False when ``stop`` said that the rest is not needed."""
+    done = 0
+    while done < len(view):
+        if stop is not None and stop():
+            return False
+        done += os.write(fd, view[done : done + _CHUNK])
+    return True
+
+
+def _copy(source: Path, target: Path) -> None:
+    import shutil
+
+    temporary = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.rename(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _address(view: memoryview) -> int:
+    import ctypes
+
+    if view.readonly or not len(view):
+        return id(view.obj)
+    return ctypes.addressof(ctypes.c_char.from_buffer(view))
+
+
+def _damaged(digest: str, what: str) -> Corrupt:
+    return Corrupt(f"blob {digest} {what}", hint="the stored data is damaged; submit the job again")
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Any:
+    try:
+        yield
+    except OSError as exc:
+        raise Unavailable(
+            f"the captured values cannot be stored: {exc.strerror} ({exc.filename or 'data folder'})",
+            hint="free disk space or choose another folder with CLOUDML_HOME",
+        ) from exc
