@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from heapq import merge
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class FolderReader:
         batches = [reader.read(max_bytes) for reader in self._readers.values()]
         if len(batches) == 1:
             return batches[0]
-        return sorted((event for batch in batches for event in batch), key=_time)
+        return list(merge(*batches, key=_time))
 
 
 def _time(event: Event) -> float:

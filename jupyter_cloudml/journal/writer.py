@@ -38,9 +38,8 @@ class JournalWriter:
         self._torn = b""
         try:
             self._fd = _open(self.path)
-            self._torn = b"" if _ends_whole(self._fd) else b"\n"
-            if self._torn:
-                self.append_raw(b"")
+            if not _ends_whole(self._fd):
+                self._write(b"\n")
         except OSError as exc:
             raise unavailable(self.path, exc) from exc
         _writers.add(self)
@@ -49,27 +48,33 @@ class JournalWriter:
         """Append one event. Fields are JSON values; NumPy-like scalars become numbers, other strangers their ``str``."""
         body = _encode(fields)
         tail = "," + body[1:] if fields else "}"
-        self.append_raw(f'{{"t":{self._clock():.6f},"k":"{kind}"{tail}\n'.encode())
+        self._write(f'{{"t":{self._clock():.6f},"k":"{kind}"{tail}\n'.encode())
 
     def append_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Append one ``metric`` event on the shortest path (a few µs); values may be anything that ``float`` takes."""
+        """Append one ``metric`` event on the shortest path (a few µs); values may be anything that ``float`` takes.
+
+        Its time has milliseconds, as MLflow's metrics do.
+        """
         names = self._names
         parts = []
         for name, value in metrics.items():
             text = repr(float(value))
-            key = names.get(name) or self._quoted(name)
-            parts.append(f"{key}:{_NON_FINITE.get(text, text)}")
+            if text[-1] in "nf":
+                text = _NON_FINITE[text]
+            parts.append((names.get(name) or self._quoted(name)) + text)
         body = ",".join(parts)
-        head = f'{{"t":{self._clock():.6f},"k":"{events.METRIC}","m":'
-        self.append_raw(f'{head}{{{body}}},"s":{step}}}\n'.encode())
+        self._write(
+            f'{{"t":{self._clock():.3f},"k":"{events.METRIC}","m":{{{body}}},"s":{step}}}\n'.encode()
+        )
 
     def append_raw(self, line: bytes) -> None:
         """Append one encoded event; the newline at its end is added when missing."""
+        self._write(line if line[-1:] == b"\n" else line + b"\n")
+
+    def _write(self, line: bytes) -> None:
         with self._lock:
             if self._torn:
                 line = self._torn + line
-            if line[-1:] != b"\n":
-                line += b"\n"
             try:
                 written = os.write(self._fd, line)
                 if written != len(line):
@@ -87,7 +92,7 @@ class JournalWriter:
     def _quoted(self, name: str) -> str:
         if len(self._names) >= _MAX_CACHED_NAMES:
             self._names.clear()
-        return self._names.setdefault(name, json.dumps(str(name)))
+        return self._names.setdefault(name, json.dumps(str(name)) + ":")
 
     def close(self) -> None:
         """Close the file; safe to repeat. Appending afterwards raises ``Unavailable``."""
