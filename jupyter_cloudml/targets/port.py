@@ -163,7 +163,8 @@ class Launcher(Protocol):
 
 
 Cursor = Mapping[str, int]
-"""How much of a far job folder is here: file name relative to the folder → bytes. ``{}`` is nothing yet."""
+"""How much of a far job folder is here: file name relative to the folder → bytes of a growing file, version of a whole
+one. ``{}`` is nothing yet."""
 
 
 class Carrier(Protocol):
