@@ -1,0 +1,29 @@
+"""From the text of a cell to its tree."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+_FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+
+def parsed(source: str, transform: Callable[[str], str] | None) -> ast.Module:
+    """The tree of ``source``; ``transform`` is asked only for what is not Python as it stands (it takes ms).
+
+    Raises:
+        SyntaxError, ValueError: it is not Python, transformed or not.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        return _tree(source)
+    except (SyntaxError, ValueError):
+        if transform is None:
+            raise
+    return _tree(transform(source))
+
+
+def _tree(source: str) -> ast.Module:
+    tree = compile(source, "<cell>", "exec", _FLAGS, dont_inherit=True)
+    assert isinstance(tree, ast.Module)
+    return tree
