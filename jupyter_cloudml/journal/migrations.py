@@ -1,0 +1,64 @@
+"""The registry's schema, as the steps that lead to it. A step that was released is never changed; add one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from ..core.errors import Unavailable
+
+Step = Sequence[str]
+
+STEPS: tuple[Step, ...] = (
+    (
+        """CREATE TABLE jobs (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL,
+            state TEXT NOT NULL, reason TEXT NOT NULL, intent TEXT NOT NULL, ref TEXT NOT NULL,
+            attempt INTEGER NOT NULL, notebook TEXT NOT NULL, cell_id TEXT NOT NULL,
+            experiment TEXT NOT NULL, run_id TEXT NOT NULL, experiment_id TEXT NOT NULL,
+            tracking_uri TEXT NOT NULL, tracking_state TEXT NOT NULL, tracking_error TEXT NOT NULL,
+            created_at REAL NOT NULL, started_at REAL, ended_at REAL, updated_at REAL NOT NULL,
+            error TEXT NOT NULL, source_head TEXT NOT NULL, resources TEXT NOT NULL
+        )""",
+        "CREATE INDEX jobs_by_age ON jobs (created_at)",
+        "CREATE INDEX jobs_by_state ON jobs (state)",
+        "CREATE INDEX jobs_by_tracking ON jobs (tracking_state)",
+        """CREATE TABLE cursors (
+            job TEXT NOT NULL, file TEXT NOT NULL, "offset" INTEGER NOT NULL, PRIMARY KEY (job, file)
+        ) WITHOUT ROWID""",
+    ),
+)
+
+
+def migrate(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> int:
+    """Bring the schema to the last of ``steps``, all of them or none; the version it had before is returned.
+
+    Safe when many processes do it at once: one does, the others wait and find it done.
+
+    Raises:
+        Unavailable: a newer version of the package wrote this registry.
+    """
+    found = _version(connection)
+    if found == len(steps):
+        return found
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection)
+        if version > len(steps):
+            raise Unavailable(
+                f"the job registry has schema {version}, this version knows {len(steps)}",
+                hint="pip install --upgrade jupyter-cloudml, or set CLOUDML_HOME to another directory",
+            )
+        for step in steps[version:]:
+            for statement in step:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(steps)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    return version
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
