@@ -1,0 +1,367 @@
+"""What a cell feels around it beside its variables: random state, directory, options, warnings, environment, history.
+
+``collect`` at home makes a JSON value that travels in the bundle, ``apply`` makes the far side feel the same, and
+``changes`` of two far states goes home in the delta, where ``apply`` makes them true again. Only packages that are
+already imported are looked at; nothing is imported for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import random
+import re
+import sys
+import warnings
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
+
+MAX_HISTORY_CHARS = 1 << 18
+PACKAGES = ("numpy", "torch", "pandas", "matplotlib")
+_PER_PROCESS = frozenset({"_", "PWD", "OLDPWD", "SHLVL", "PYTEST_CURRENT_TEST", "CLOUDML_HOME"})
+
+
+def collect(namespace: dict[str, Any], *, is_local: bool = True) -> dict[str, Any]:
+    """The ambient state of this process as a JSON value. Changes nothing; never raises for a strange option.
+
+    ``is_local`` adds what only has a meaning on this machine: ``sys.path``, ``os.environ`` and the directory.
+    """
+    state: dict[str, Any] = {"random": _packed(random.getstate())}
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if numpy is not None and hasattr(numpy, "random"):
+        state["numpy"] = _numpy_random(numpy)
+        state["numpy_print"] = _json_safe(numpy.get_printoptions())
+        state["numpy_errors"] = dict(numpy.geterr())
+    if torch is not None and hasattr(torch, "get_rng_state"):
+        state["torch"] = _torch_state(torch)
+    if (matplotlib := sys.modules.get("matplotlib")) is not None:
+        state["matplotlib"] = _rc_params(matplotlib)
+    if (pandas := sys.modules.get("pandas")) is not None and hasattr(pandas, "options"):
+        state["pandas"] = _pandas_options()
+    state["warnings"] = _warning_filters()
+    state["recursion_limit"] = sys.getrecursionlimit()
+    state.update(_notebook(namespace))
+    if is_local:
+        state["cwd"] = _cwd()
+        state["path"] = list(sys.path)
+        state["environ"] = {k: v for k, v in os.environ.items() if k not in _PER_PROCESS}
+    return state
+
+
+def collect_lasting(namespace: dict[str, Any], *, is_local: bool = True) -> dict[str, Any]:
+    """``collect`` without the notebook's history: what a cell can change for the cells after it."""
+    return {
+        key: value
+        for key, value in collect(namespace, is_local=is_local).items()
+        if key not in ("history", "cells")
+    }
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The parts of ``after`` that differ from ``before``; of the environment only the variables that differ."""
+    changed = {
+        key: value
+        for key, value in after.items()
+        if key not in ("environ", "history", "cells") and before.get(key) != value
+    }
+    environ = _differing(before.get("environ", {}), after.get("environ", {}))
+    return {**changed, **({"environ": environ} if environ else {})}
+
+
+def apply(state: dict[str, Any]) -> None:
+    """Make this process feel ``state``. Safe to repeat; parts that have no meaning here are passed over.
+
+    Environment variables that are ``None`` are removed. Nothing is imported: what concerns a package that is not imported
+    here is left (``apply_package`` when it is).
+    """
+    if "environ" in state:
+        _apply_environ(state["environ"])
+    apply_place(state)
+    apply_options(state)
+
+
+def apply_place(state: dict[str, Any]) -> None:
+    """The path of modules and the working directory, where they travelled and exist here."""
+    if "path" in state:
+        sys.path[:] = state["path"]
+    if state.get("cwd"):
+        with contextlib.suppress(OSError):
+            os.chdir(state["cwd"])
+
+
+def apply_options(state: dict[str, Any]) -> None:
+    """Random states, options and warning filters: what a cell before this one set."""
+    if "recursion_limit" in state:
+        with contextlib.suppress(RecursionError, ValueError):
+            sys.setrecursionlimit(state["recursion_limit"])
+    if "random" in state:
+        random.setstate(_unpacked(state["random"]))
+    for name in PACKAGES:
+        if name in sys.modules:
+            apply_package(name, sys.modules[name], state)
+    if "warnings" in state:
+        _apply_warnings(state["warnings"])
+
+
+def apply_package(name: str, package: Any, state: dict[str, Any]) -> None:
+    """Random state and options of one package of ``PACKAGES`` that is imported here."""
+    if name == "numpy":
+        if "numpy" in state:
+            _apply_numpy_random(package, state["numpy"])
+            package.set_printoptions(**state["numpy_print"])
+            package.seterr(**state["numpy_errors"])
+    elif name == "torch" and "torch" in state:
+        _apply_torch(package, state["torch"])
+    elif name == "pandas" and "pandas" in state:
+        _apply_pandas(package, state["pandas"])
+    elif name == "matplotlib" and "matplotlib" in state:
+        _apply_rc_params(package, state["matplotlib"])
+
+
+def renew_randomness() -> None:
+    """Fresh entropy for generators that a forked process shares with its siblings.
+
+    torch keeps its fixed default seed: a fresh process has it, too.
+    """
+    random.seed()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and hasattr(numpy, "random"):
+        numpy.random.seed()
+
+
+def _packed(state: tuple[Any, ...]) -> list[Any]:
+    version, words, gauss = state
+    data = b"".join(word.to_bytes(4, "little") for word in words)
+    return [version, b64encode(data).decode(), gauss]
+
+
+def _unpacked(packed: list[Any]) -> tuple[Any, ...]:
+    version, text, gauss = packed
+    data = memoryview(b64decode(text)).cast("I")
+    words = data if sys.byteorder == "little" else _swapped(data)
+    return version, tuple(words), gauss
+
+
+def _swapped(words: Iterable[int]) -> list[int]:
+    return [int.from_bytes(word.to_bytes(4, "big"), "little") for word in words]
+
+
+def _numpy_random(numpy: Any) -> dict[str, Any]:
+    """The state of the legacy global generator, whatever bit generator is behind it."""
+    state = numpy.random.get_state(legacy=False)
+    if state["bit_generator"] != "MT19937":
+        return {"pickle": b64encode(pickle.dumps(state)).decode()}
+    inner = state["state"]
+    return {
+        "key": b64encode(inner["key"].astype("<u4").tobytes()).decode(),
+        "pos": int(inner["pos"]),
+        "has_gauss": int(state["has_gauss"]),
+        "gauss": float(state["gauss"]),
+    }
+
+
+def _apply_numpy_random(numpy: Any, packed: dict[str, Any]) -> None:
+    if "pickle" in packed:
+        numpy.random.set_state(pickle.loads(b64decode(packed["pickle"])))  # noqa: S301 - this user's own state
+        return
+    key = numpy.frombuffer(b64decode(packed["key"]), "<u4").astype("uint32")
+    numpy.random.set_state(("MT19937", key, packed["pos"], packed["has_gauss"], packed["gauss"]))
+
+
+def _torch_state(torch: Any) -> dict[str, Any]:
+    state: dict[str, Any] = {
+        "cpu": _tensor_text(torch.get_rng_state()),
+        "dtype": str(torch.get_default_dtype()).removeprefix("torch."),
+        "grad": torch.is_grad_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "threads": torch.get_num_threads(),
+    }
+    cuda = getattr(torch, "cuda", None)
+    if cuda is not None and cuda.is_available() and cuda.is_initialized():
+        state["cuda"] = [_tensor_text(item) for item in cuda.get_rng_state_all()]
+    return state
+
+
+def _apply_torch(torch: Any, state: dict[str, Any]) -> None:
+    torch.set_rng_state(_text_tensor(torch, state["cpu"]))
+    if (dtype := getattr(torch, state["dtype"], None)) is not None:
+        torch.set_default_dtype(dtype)
+    torch.set_grad_enabled(state["grad"])
+    if state["deterministic"] != torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(state["deterministic"])
+    if state["threads"] != torch.get_num_threads():
+        torch.set_num_threads(state["threads"])
+    if "cuda" in state and torch.cuda.is_available():
+        devices = range(min(len(state["cuda"]), torch.cuda.device_count()))
+        for index in devices:
+            torch.cuda.set_rng_state(_text_tensor(torch, state["cuda"][index]), index)
+
+
+def _tensor_text(tensor: Any) -> str:
+    return b64encode(bytes(tensor.cpu().numpy())).decode()
+
+
+def _text_tensor(torch: Any, text: str) -> Any:
+    return torch.frombuffer(bytearray(b64decode(text)), dtype=torch.uint8)
+
+
+def _rc_params(matplotlib: Any) -> dict[str, Any]:
+    """The parameters that differ from Matplotlib's defaults, as far as JSON can say them."""
+    params, defaults = matplotlib.rcParams, matplotlib.rcParamsDefault
+    found = {}
+    for key in dict.keys(params):
+        value = params._get(key) if key == "backend" else dict.__getitem__(params, key)
+        if key != "backend" and value == dict.get(defaults, key):
+            continue
+        if key == "axes.prop_cycle":
+            found[key] = {"cycler": {k: list(v) for k, v in value.by_key().items()}}
+        elif _is_json(value):
+            found[key] = value
+    return found
+
+
+def _apply_rc_params(matplotlib: Any, wanted: dict[str, Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kept = {"backend": matplotlib.rcParams._get("backend")}
+        matplotlib.rcParams.update({**matplotlib.rcParamsDefault, **kept})
+        for key, value in wanted.items():
+            if isinstance(value, dict) and "cycler" in value:
+                value = matplotlib.rcsetup.cycler(**value["cycler"])
+            with contextlib.suppress(KeyError, ValueError):
+                matplotlib.rcParams[key] = value
+
+
+def _pandas_options() -> dict[str, Any]:
+    """The options that differ from pandas' defaults (``pandas._config.config``)."""
+    config = sys.modules.get("pandas._config.config")
+    if config is None:
+        return {}
+    found = {}
+    for key, option in config._registered_options.items():
+        value = _nested(config._global_config, key)
+        if value != option.defval and _is_json(value):
+            found[key] = value
+    return found
+
+
+def _nested(tree: Any, key: str) -> Any:
+    for part in key.split("."):
+        tree = tree[part]
+    return tree
+
+
+def _apply_pandas(pandas: Any, wanted: dict[str, Any]) -> None:
+    for key in _pandas_options().keys() - wanted.keys():
+        pandas.reset_option(f"^{re.escape(key)}$", silent=True)
+    for key, value in wanted.items():
+        with contextlib.suppress(KeyError, ValueError):
+            pandas.set_option(key, value)
+
+
+def _warning_filters() -> list[list[Any]]:
+    return [
+        [
+            action,
+            message.pattern if message else None,
+            f"{category.__module__}:{category.__qualname__}",
+            module.pattern if module else None,
+            line,
+        ]
+        for action, message, category, module, line in _plain_filters(warnings.filters)
+    ]
+
+
+def _plain_filters(filters: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """Patterns may be text where the interpreter itself made the filter."""
+    return [
+        (action, _compiled(message), category, _compiled(module), line)
+        for action, message, category, module, line in filters
+    ]
+
+
+def _compiled(pattern: Any) -> Any:
+    return re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
+
+
+def _apply_warnings(filters: list[list[Any]]) -> None:
+    found: list[Any] = []
+    for action, message, category_name, module, line in filters:
+        if (category := _category(category_name)) is not None:
+            compiled_message = re.compile(message, re.IGNORECASE) if message else None
+            compiled_module = re.compile(module) if module else None
+            found.append((action, compiled_message, category, compiled_module, line))
+    warnings.filters[:] = found  # type: ignore[index]
+    warnings._filters_mutated() if hasattr(warnings, "_filters_mutated") else None
+
+
+def _category(name: str) -> Any:
+    """A warning class by name, if its module is imported here."""
+    module_name, _, qualname = name.partition(":")
+    found: Any = sys.modules.get(module_name)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return found if isinstance(found, type) and issubclass(found, Warning) else None
+
+
+def _notebook(namespace: dict[str, Any]) -> dict[str, Any]:
+    """The cells that were run, for ``In`` and for tracebacks through functions that they defined."""
+    get_ipython = namespace.get("get_ipython")
+    ip = get_ipython() if callable(get_ipython) else None
+    if ip is None or not hasattr(ip, "history_manager"):
+        return {}
+    import linecache
+
+    numbered = getattr(ip.compile, "_filename_map", {})
+    cells: dict[str, list[Any]] = {}
+    room = MAX_HISTORY_CHARS
+    for name, count in reversed(list(numbered.items())):
+        source = "".join(linecache.cache[name][2]) if len(linecache.cache.get(name, ())) > 2 else ""
+        room -= len(source)
+        if room < 0:
+            break
+        cells[name] = [count, source]
+    history = list(ip.history_manager.input_hist_parsed)
+    is_small = sum(map(len, history)) <= MAX_HISTORY_CHARS
+    return {"cells": cells, "history": history if is_small else []}
+
+
+def _apply_environ(wanted: dict[str, str | None]) -> None:
+    for name, value in wanted.items():
+        if value is None:
+            os.environ.pop(name, None)
+        elif os.environ.get(name) != value:
+            os.environ[name] = value
+
+
+def replace_environ(wanted: dict[str, str]) -> None:
+    """The environment is ``wanted`` and nothing else, but for what belongs to this very process."""
+    for name in list(os.environ):
+        if name not in wanted and name not in _PER_PROCESS:
+            del os.environ[name]
+    _apply_environ(dict(wanted))
+
+
+def _differing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    names = set(chain(before, after))
+    return {name: after.get(name) for name in names if before.get(name) != after.get(name)}
+
+
+def _cwd() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - text that goes into JSON
+    except OSError:
+        return ""
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_json, value))
+    return value is None or isinstance(value, str | bool | int | float)
+
+
+def _json_safe(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if _is_json(value)}

@@ -1,0 +1,43 @@
+"""What the SDK in the cell needs to know of its job; one per worker process, none at home."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..journal.paths import JobPaths
+    from ..journal.writer import JournalWriter
+
+
+@dataclass(kw_only=True)
+class JobContext:
+    """The job that this process runs. ``step`` counts the ``log`` calls that name no step."""
+
+    job_id: str
+    rank: int
+    params: dict[str, Any]
+    paths: JobPaths
+    writer: JournalWriter
+    data: dict[str, str] = field(default_factory=dict)
+    resume_from: Path | None = None
+    step: int = 0
+    flush: Callable[[], None] = lambda: None
+
+
+_current: list[JobContext] = []
+
+
+def current() -> JobContext | None:
+    """The job of this process; None at home."""
+    return _current[-1] if _current else None
+
+
+def enter(context: JobContext) -> None:
+    _current.append(context)
+
+
+def leave() -> None:
+    _current.pop()

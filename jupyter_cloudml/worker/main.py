@@ -1,0 +1,264 @@
+"""One job, from its folder to its final state. ``run_job`` is the whole of it; ``run_and_exit`` ends the process too."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import traceback
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..core import events
+from ..core.errors import CloudMLError, Corrupt, FarSideError
+from ..core.spec import JobSpec
+from ..core.states import JobState
+from ..journal.atomic import read_json
+from ..journal.lease import Lease
+from ..journal.paths import JobPaths
+from ..journal.writer import JournalWriter
+from ..wire import BlobStore, Decoded, decode
+from . import ambient, checkpoint, context
+from .departure import leave_process
+from .failure import short_text
+from .interrupt import interruptible
+from .mlflow_shim import follow_mlflow
+from .on_import import forget, when_imported
+from .outcome import CellRun
+from .outlet import JournalOutlet
+from .redact import Redactor
+from .result import publish
+from .sampler import sampled
+from .threads import Joined
+
+EXIT_CODES = {JobState.SUCCEEDED: 0, JobState.FAILED: 1, JobState.CANCELLED: 130}
+
+
+class Shell(Protocol):
+    """What runs a cell: ``shell.Shell`` with IPython, ``plain.PlainShell`` without."""
+
+    @property
+    def namespace(self) -> dict[str, Any]: ...
+    @property
+    def hidden(self) -> frozenset[str]: ...
+    def configure(self, outlet: Any, *, execution_count: int, ambient: dict[str, Any]) -> None: ...
+    def adopt_values(self) -> None: ...
+    def own_names(self) -> frozenset[str]: ...
+    def run(self, source: str, *, cell_id: str = "") -> CellRun: ...
+
+
+def make_shell() -> Shell:
+    """The best shell that this interpreter can make. Can be made ahead of need, before any job is known."""
+    try:
+        from .shell import make_shell as make_ipython_shell
+    except ImportError:
+        from .plain import PlainShell
+
+        return PlainShell()
+    return make_ipython_shell()
+
+
+def run_job(
+    folder: Path | str,
+    *,
+    rank: int = 0,
+    shell: Shell | None = None,
+    secrets: dict[str, str] | None = None,
+    env: dict[str, str] | None = None,
+    lease: Lease | None = None,
+) -> int:
+    """Run the job in ``folder`` and return its exit code: 0 succeeded, 1 failed, 130 cancelled.
+
+    When it returns, the journal ends with the final state, and everything that led there is on its way to the disk:
+    first the result manifest at once as a whole, then the executed cell, the ``result`` event, the final state. Never
+    raises what the cell raises. ``env`` is set over all else (the launcher's devices, ranks, addresses); ``secrets`` are
+    set in the environment and replaced by ``***NAME***`` in everything that is journalled.
+
+    Raises:
+        Unavailable: the job runs already in another process, or the disk refuses; nothing was started.
+    """
+    paths = JobPaths(Path(folder).absolute())
+    held = lease or Lease.acquire(paths.lease(rank))
+    try:
+        with JournalWriter(paths.journal(rank)) as writer:
+            secrets = secrets or {}
+            job = _Job(paths=paths, rank=rank, writer=writer, secrets=secrets, env=env or {})
+            return EXIT_CODES[job.run(shell)]
+    finally:
+        if lease is None:
+            held.release()
+
+
+def run_and_exit(folder: Path | str, *, rank: int = 0, **options: Any) -> None:
+    """``run_job``, and then the end of this process: the lease is held to the very end, teardown is skipped."""
+    lease = Lease.acquire(JobPaths(Path(folder).absolute()).lease(rank))
+    leave_process(run_job(folder, rank=rank, lease=lease, **options))
+
+
+@dataclass(kw_only=True)
+class _Job:
+    """The state of one run. Its methods are the steps, in the order in which they are called."""
+
+    paths: JobPaths
+    rank: int
+    writer: JournalWriter
+    secrets: dict[str, str]
+    env: dict[str, str]
+    redactor: Redactor = field(init=False)
+    outlet: JournalOutlet = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.redactor = Redactor(self.secrets)
+        self.outlet = JournalOutlet(self.writer, self.redactor)
+
+    def run(self, shell: Shell | None) -> JobState:
+        self.writer.append(
+            events.STATE, state=JobState.RUNNING, pid=os.getpid(), host=socket.gethostname()
+        )
+        try:
+            return self._finish(*self._attempt(shell))
+        except KeyboardInterrupt:
+            return self._finish(JobState.CANCELLED, None)
+        except CloudMLError as exc:
+            return self._finish(JobState.FAILED, exc)
+        except Exception as exc:  # noqa: BLE001 - the outermost frame: the job must end with a state, whatever it was
+            traceback.print_exc()
+            return self._finish(JobState.FAILED, _far_side(exc))
+
+    def _attempt(self, shell: Shell | None) -> tuple[JobState, BaseException | None]:
+        spec = self._spec()
+        offset = self.paths.journal(self.rank).stat().st_size
+        with ExitStack() as stack:
+            stack.enter_context(interruptible())
+            stack.enter_context(sampled(self.writer))
+            felt = self._feel(spec)
+            shell = shell or make_shell()
+            decoded = self._decode(shell)
+            self._enter(spec, stack)
+            shell.configure(self.outlet, execution_count=spec.execution_count, ambient=felt)
+            shell.adopt_values()
+            self._follow_options(felt)
+            before = dict(shell.namespace)
+            felt_before = ambient.collect_lasting(shell.namespace)
+            outcome = self._run_cell(spec, shell)
+        publish(
+            self.paths,
+            self.rank,
+            spec,
+            shell=shell,
+            before=before,
+            decoded=decoded,
+            outcome=outcome,
+            felt_before=felt_before,
+            redactor=self.redactor,
+            writer=self.writer,
+            offset=offset,
+        )
+        failed = JobState.FAILED if outcome.is_failed else JobState.SUCCEEDED
+        return failed, outcome.error
+
+    def _spec(self) -> JobSpec:
+        data = read_json(self.paths.spec)
+        if not isinstance(data, dict):
+            raise Corrupt(
+                f"{str(self.paths.spec)!r} is missing or damaged", hint="submit the job again"
+            )
+        return JobSpec.from_json(data)
+
+    def _feel(self, spec: JobSpec) -> dict[str, Any]:
+        """Environment, path and directory as at home; the launcher's word is the last one."""
+        felt = read_json(self.paths.ambient)
+        felt = felt if isinstance(felt, dict) else {}
+        here = list(sys.path)
+        if "environ" in felt:
+            ambient.replace_environ(felt["environ"])
+        os.environ.update({**spec.env, **self.secrets, **self.env})
+        os.environ["CLOUDML_JOB_ID"] = spec.id
+        ambient.apply_place(felt)
+        modules = self.paths.bundle / "modules"
+        if modules.is_dir():
+            sys.path.insert(0, str(modules))
+        own = str(Path(__file__).parents[2])
+        if own in here and own not in sys.path:
+            sys.path.append(own)
+        return felt
+
+    def _follow_options(self, felt: dict[str, Any]) -> None:
+        """Random states and options as at home, now and for packages that the cell will import."""
+        ambient.apply_options(felt)
+        for name in ambient.PACKAGES:
+            if name in felt and name not in sys.modules:
+                when_imported(name, partial(ambient.apply_package, name, state=felt))
+
+    def _decode(self, shell: Shell) -> Decoded:
+        manifest = read_json(self.paths.bundle_manifest)
+        if not isinstance(manifest, dict):
+            raise Corrupt(
+                f"{str(self.paths.bundle_manifest)!r} is missing or damaged",
+                hint="submit the job again",
+            )
+        blobs = BlobStore(self.paths.bundle_blobs)
+        return decode(manifest, namespace=shell.namespace, blobs=blobs, trusted=True)
+
+    def _enter(self, spec: JobSpec, stack: ExitStack) -> None:
+        """The SDK knows its job, and MLflow lands in its run; both only until the cell is over."""
+        resume_from = _resumed(spec, self.paths)
+        if resume_from is not None:
+            checkpoint.carry_over(resume_from, self.paths.checkpoints)
+        context.enter(
+            context.JobContext(
+                job_id=spec.id,
+                rank=self.rank,
+                params=dict(spec.params),
+                data=dict(spec.data),
+                paths=self.paths,
+                writer=self.writer,
+            )
+        )
+        stack.callback(context.leave)
+        stack.callback(forget)
+        follow_mlflow(spec, self.paths, self.writer, rank=self.rank, redactor=self.redactor)
+
+    def _run_cell(self, spec: JobSpec, shell: Shell) -> CellRun:
+        with self.outlet, Joined(self.writer):
+            if spec.autolog and self.rank == 0:
+                import mlflow
+
+                mlflow.autolog()
+            return shell.run(spec.source, cell_id=spec.origin.cell_id)
+
+    def _finish(self, state: JobState, error: BaseException | None) -> JobState:
+        """Journal the final state. A job whose cancellation was asked for ends CANCELLED."""
+        if self.paths.cancel.exists():
+            state = JobState.CANCELLED
+        fields: dict[str, Any] = {}
+        if error is not None:
+            message = error.message if isinstance(error, CloudMLError) else short_text(error)
+            hint = getattr(error, "hint", "") if isinstance(error, CloudMLError) else ""
+            fields["error"] = {
+                "type": type(error).__name__,
+                "message": self.redactor.text(message),
+                **({"hint": hint} if hint else {}),
+            }
+        self.writer.append(events.STATE, state=state, **fields)
+        return state
+
+
+def _resumed(spec: JobSpec, paths: JobPaths) -> Path | None:
+    """The checkpoints of the job that this one resumes, where its folder lies beside this one."""
+    if not spec.resume_from:
+        return None
+    other = JobPaths(paths.root.parent / spec.resume_from).checkpoints
+    return other if other.is_dir() else None
+
+
+def _far_side(exc: Exception) -> FarSideError:
+    error = FarSideError(
+        f"the far end could not run the cell: {type(exc).__name__}: {exc}",
+        hint="worker.log in the job's folder has the traceback",
+    )
+    error.__cause__ = exc
+    return error

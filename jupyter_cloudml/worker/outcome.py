@@ -1,0 +1,20 @@
+"""What a shell says of the cell that it ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRun:
+    """How a cell ended. ``error`` is the exception that ended it; ``displayed`` the value of its last expression.
+
+    ``is_failed`` without an ``error`` means: the value could not be formatted, which a kernel reports as a failure too.
+    """
+
+    error: BaseException | None = None
+    is_failed: bool = False
+    traceback: tuple[str, ...] = ()
+    has_displayed: bool = False
+    displayed: Any = None

@@ -1,0 +1,12 @@
+"""Source lines of code that has no file here, so that tracebacks and ``inspect.getsource`` show them."""
+
+from __future__ import annotations
+
+import linecache
+
+
+def remember_sources(sources: dict[str, str]) -> None:
+    """Make the lines of ``{file name: source}`` known to ``linecache``, for the life of this process."""
+    for name, source in sources.items():
+        lines = [line + "\n" for line in source.splitlines()]
+        linecache.cache[name] = (len(source), None, lines, name)
