@@ -12,15 +12,22 @@ Step = Sequence[str]
 STEPS: tuple[Step, ...] = (
     (
         """CREATE TABLE jobs (
-            id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL,
+            number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL,
             state TEXT NOT NULL, reason TEXT NOT NULL, intent TEXT NOT NULL, ref TEXT NOT NULL,
             attempt INTEGER NOT NULL, notebook TEXT NOT NULL, cell_id TEXT NOT NULL,
             experiment TEXT NOT NULL, run_id TEXT NOT NULL, experiment_id TEXT NOT NULL,
             tracking_uri TEXT NOT NULL, tracking_state TEXT NOT NULL, tracking_error TEXT NOT NULL,
             created_at REAL NOT NULL, started_at REAL, ended_at REAL, updated_at REAL NOT NULL,
-            error TEXT NOT NULL, source_head TEXT NOT NULL, resources TEXT NOT NULL
+            error TEXT NOT NULL, source_head TEXT NOT NULL, resources_json TEXT NOT NULL,
+            packed TEXT NOT NULL GENERATED ALWAYS AS (json_array(
+                id, name, kind, target, state, reason, intent, ref, attempt, notebook, cell_id,
+                experiment, run_id, experiment_id, tracking_uri, tracking_state, tracking_error,
+                json(printf('%!.17g', created_at)),
+                CASE WHEN started_at IS NOT NULL THEN json(printf('%!.17g', started_at)) END,
+                CASE WHEN ended_at IS NOT NULL THEN json(printf('%!.17g', ended_at)) END,
+                json(printf('%!.17g', updated_at)),
+                error, source_head, resources_json)) STORED
         )""",
-        "CREATE INDEX jobs_by_age ON jobs (created_at)",
         "CREATE INDEX jobs_by_state ON jobs (state)",
         "CREATE INDEX jobs_by_tracking ON jobs (tracking_state)",
         """CREATE TABLE cursors (
