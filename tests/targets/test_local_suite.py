@@ -7,8 +7,10 @@ import signal
 import pytest
 
 from jupyter_cloudml.core.errors import BadInput, NotFound, Unavailable
+from jupyter_cloudml.core.resources import Resources
 from jupyter_cloudml.core.states import JobState
 from jupyter_cloudml.targets.local.client import SpawnLauncher, process_stat
+from jupyter_cloudml.targets.local.request import LocalOptions, LocalRequest
 from jupyter_cloudml.targets.local.status import LocalRef
 from jupyter_cloudml.targets.local.target import LocalTarget
 from jupyter_cloudml.testing import TargetSuite, make_job
@@ -79,8 +81,6 @@ class TestLocal(TargetSuite):
     def test_a_python_that_is_missing_is_lost_with_its_reason_in_the_log(self, home, run):
         job = run("x = 1")
         job.wait()
-        from jupyter_cloudml.targets.local.request import LocalOptions
-
         target = LocalTarget(home, options=LocalOptions(python="/nowhere/python"))
         paths = make_job(home, "x = 1")
         ref = target.submit(target.plan(spec_of(paths), paths), "a token")
@@ -88,9 +88,27 @@ class TestLocal(TargetSuite):
         assert target.poll([ref])[ref].exit_code == 127
         assert "/nowhere/python" in paths.worker_log.read_text()
 
-    def test_several_nodes_are_refused(self, home, target):
-        from jupyter_cloudml.core.resources import Resources
+    def test_a_secret_reaches_the_cell_and_lies_nowhere(self, home):
+        target = LocalTarget(home, launcher=SpawnLauncher({**os.environ, "TOKEN": "s3cr3t-value"}))
+        paths = make_job(
+            home,
+            "import os\nn = len(os.environ['TOKEN'])\nprint(os.environ['TOKEN'])",
+            secrets=("TOKEN",),
+        )
+        ref = target.submit(target.plan(spec_of(paths), paths), "a token")
+        wait_until(lambda: target.poll([ref])[ref].state is JobState.SUCCEEDED)
+        assert outcome_of(paths).values["n"] == len("s3cr3t-value")
+        assert outcome_of(paths).stdout == "***TOKEN***\n"
+        files = [path for path in home.root.rglob("*") if path.is_file()]
+        assert not [path for path in files if b"s3cr3t-value" in path.read_bytes()]
 
+    def test_a_secret_that_is_not_set_starts_nothing(self, home, target):
+        paths = make_job(home, "x = 1", secrets=("NO_SUCH_TOKEN",))
+        with pytest.raises(BadInput, match="NO_SUCH_TOKEN"):
+            target.submit(target.plan(spec_of(paths), paths), "a token")
+        assert outcome_of(paths).states == ()
+
+    def test_several_nodes_are_refused(self, home, target):
         paths = make_job(home, "x = 1", resources=Resources(num_nodes=2))
         with pytest.raises(BadInput, match="--num-nodes 2"):
             target.plan(spec_of(paths), paths)
@@ -122,8 +140,6 @@ def test_releasing_a_dead_process_is_unavailable(tmp_path):
 
 
 def _held(folder):
-    from jupyter_cloudml.targets.local.request import LocalRequest
-
     launcher = SpawnLauncher(os.environ)
     argv = ("sh", "-c", "echo $$ > ran")
     request = LocalRequest(

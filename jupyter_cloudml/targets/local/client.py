@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -9,12 +10,17 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from ...core.errors import Unavailable
+from ...core.errors import BadInput, Unavailable
 from .request import LocalRequest
 from .status import ProcessStat, stat_from
 
 GATE = 'cd "$1" && shift && read -r _ && exec "$@" </dev/null'
 """Waits for one line, then becomes the worker under the same pid. A closed pipe ends it instead."""
+
+
+SECRETS_FD = 9
+SECRETS_FLAG = ("--secrets-fd", str(SECRETS_FD))
+PIPE_BYTES = 1 << 16
 
 
 class SpawnLauncher:
@@ -26,16 +32,23 @@ class SpawnLauncher:
         self._lock = threading.Lock()
 
     def hold(self, request: LocalRequest) -> SpawnHeld:
+        """See ``port.Launcher.hold``. Secrets come from the launcher's environment and go through a pipe.
+
+        Raises:
+            BadInput: a secret is not set there.
+        """
+        secrets = self._secrets_pipe(request.secrets)
         reader, writer = os.pipe()
         log = request.folder / "worker.log"
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         try:
             pid = os.posix_spawn(
                 "/bin/sh",
-                ["sh", "-c", GATE, "cloudml-worker", request.cwd, *request.argv],
+                ["sh", "-c", GATE, "cloudml-worker", request.cwd, *request.argv, *SECRETS_FLAG],
                 {**self._environ, **request.env},
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, reader, 0),
+                    (os.POSIX_SPAWN_DUP2, secrets, SECRETS_FD),
                     (os.POSIX_SPAWN_OPEN, 1, os.fspath(log), append, 0o600),
                     (os.POSIX_SPAWN_DUP2, 1, 2),
                 ],
@@ -48,9 +61,23 @@ class SpawnLauncher:
             raise Unavailable(f"no process can be started: {exc.strerror}") from exc
         finally:
             os.close(reader)
+            os.close(secrets)
         with self._lock:
             self._ended[pid] = None
         return SpawnHeld(pid, writer)
+
+    def _secrets_pipe(self, names: tuple[str, ...]) -> int:
+        """The reading end of a pipe that holds ``{name: value}`` as JSON; the kernel keeps it until the worker reads."""
+        for name in names:
+            if not self._environ.get(name):
+                raise BadInput(f"--secret {name} is not set in this environment")
+        data = json.dumps({name: self._environ[name] for name in names}).encode()
+        if len(data) > PIPE_BYTES:
+            raise BadInput(f"the secrets {', '.join(names)} are more than {PIPE_BYTES} bytes")
+        reader, writer = os.pipe()
+        os.write(writer, data)
+        os.close(writer)
+        return reader
 
     def exit_code(self, pid: int) -> int | None:
         with self._lock:

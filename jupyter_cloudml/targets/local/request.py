@@ -14,7 +14,10 @@ from ...core.spec import JobSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalOptions:
-    """What ``[targets.local.NAME]`` may say. ``cpus`` and ``gpus`` cap one job; None: whatever the machine has."""
+    """What ``[targets.local.NAME]`` may say. ``cpus`` and ``gpus`` cap one job; None: whatever the machine has.
+
+    ``env`` wins over the notebook's own environment, and a job's ``--env`` over both.
+    """
 
     python: str = ""
     cpus: int | None = None
@@ -65,9 +68,11 @@ def plan_local(spec: JobSpec, folder: Path, options: LocalOptions, *, python: st
     """
     _check(spec.resources, options)
     interpreter = options.python or spec.origin.python or python
+    pairs = (f"{key}={value}" for key, value in sorted(options.env.items()) if key not in spec.env)
+    lasting = [word for pair in pairs for word in ("--env", pair)]
     return LocalRequest(
         job_id=spec.id,
-        argv=(interpreter, "-m", "jupyter_cloudml.worker", str(folder)),
+        argv=(interpreter, "-m", "jupyter_cloudml.worker", str(folder), *lasting),
         cwd=str(folder),
         env={**options.env, **spec.env},
         cpus=spec.resources.cpus,
