@@ -26,6 +26,7 @@ Buffer = bytes | bytearray | memoryview | mmap.mmap
 DIGEST = re.compile(r"(x3|b2)-[0-9a-f]{32}")
 _PARALLEL_FROM = 8 << 20
 _CHUNK = 8 << 20
+_CHECK_LATER_FROM = 64 << 20
 _verified: set[tuple[str, int, int, int, int]] = set()
 _seen: set[tuple[int, int]] = set()
 
@@ -56,6 +57,7 @@ class BlobStore:
     def __init__(self, root: Path, *, fan_out: bool = False) -> None:
         self.root = root
         self.fan_out = fan_out
+        self._checks: list[_Check] = []
 
     def path(self, digest: str) -> Path:
         """Where the blob lies, or would lie.
@@ -111,7 +113,8 @@ class BlobStore:
     def open(self, digest: str, size: int | None = None) -> memoryview:
         """The blob as private writable memory, mapped copy-on-write: nothing is read before it is touched.
 
-        The content is checked by its hash on the first open of a file in this process, the size always.
+        The content is checked by its hash on the first open of a file in this process, the size always. Blobs from
+        64 MiB on are checked in a thread meanwhile: call ``check`` before a result that rests on them is given out.
 
         Raises:
             Corrupt: the blob is missing, has another size, or its content does not match its name.
@@ -127,14 +130,27 @@ class BlobStore:
                 raise _damaged(digest, f"has {info.st_size} bytes instead of {size}")
             key = (digest, info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
             if key not in _verified:
-                if _digest_of_file(fd, digest) != digest:
-                    raise _damaged(digest, "does not match its checksum")
-                _verified.add(key)
+                check = _Check(os.dup(fd), digest, key)
+                if info.st_size >= _CHECK_LATER_FROM:
+                    check.start()
+                    self._checks.append(check)
+                else:
+                    check.run()
+                    check.finish()
             if info.st_size == 0:
                 return memoryview(bytearray())
             return memoryview(mmap.mmap(fd, info.st_size, access=mmap.ACCESS_COPY))
         finally:
             os.close(fd)
+
+    def check(self) -> None:
+        """Wait until every blob that was opened here is checked.
+
+        Raises:
+            Corrupt: one does not match its checksum.
+        """
+        while self._checks:
+            self._checks.pop().finish()
 
     def _put_hash_first(self, view: memoryview, portable: bool) -> BlobRef:
         digest = digest_of(view, portable=portable)
@@ -183,6 +199,29 @@ class BlobStore:
         finally:
             os.close(fd)
             temporary.unlink(missing_ok=True)
+
+
+class _Check(threading.Thread):
+    """Compares a file with its digest. Owns ``fd``."""
+
+    def __init__(self, fd: int, digest: str, key: tuple[str, int, int, int, int]) -> None:
+        super().__init__(name="cloudml-check", daemon=True)
+        self._fd, self._digest, self._key = fd, digest, key
+        self._found = ""
+
+    def run(self) -> None:
+        try:
+            self._found = _digest_of_file(self._fd, self._digest)
+        finally:
+            os.close(self._fd)
+
+    def finish(self) -> None:
+        """The verdict, once it is there; Corrupt when the content is another."""
+        if self.is_alive():
+            self.join()
+        if self._found != self._digest:
+            raise _damaged(self._digest, "does not match its checksum")
+        _verified.add(self._key)
 
 
 def _hasher(stdlib_only: bool) -> tuple[Any, str]:

@@ -17,8 +17,3 @@ class Identity:
 
     leaves: list[Any] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
-
-    def resolve(self, ref: tuple[str, int]) -> Any:
-        """The object of ``("l", leaf number)`` or ``("m", memo number)``; KeyError or IndexError when unknown."""
-        kind, number = ref
-        return self.leaves[number] if kind == "l" else self.memo[number]

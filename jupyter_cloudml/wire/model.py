@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .blobs import BlobStore
     from .identity import Identity
 
 MIB = 1 << 20
@@ -42,7 +43,7 @@ class Encoded:
     report: list[ValueReport]
     left_out: dict[str, str]
     objects: Identity
-    manifest_bytes: int = 0
+    blobs: BlobStore
 
 
 @dataclass(kw_only=True)
@@ -52,6 +53,7 @@ class Decoded:
     manifest: dict[str, Any]
     names: dict[str, Any]
     objects: Identity
+    blobs: BlobStore
     state: Any = None
 
 

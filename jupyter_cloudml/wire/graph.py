@@ -1,0 +1,317 @@
+"""The one pickle stream for everything that is not a typed leaf: cloudpickle, with the notebook's own rules.
+
+Functions of the notebook are rebuilt with the receiving namespace as their globals; closure cells stay shared; typed
+leaves are named by number at any depth; what must not travel is refused.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import io
+import linecache
+import marshal
+import pickle
+import sys
+import types
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import cloudpickle
+
+from ..core.errors import CannotTravel
+from . import rebuild
+from .code import global_names
+from .frames import reduce_frame
+from .leaves import LeafWriter
+from .regions import RegionWriter
+
+_IN_BAND_BELOW = 2048
+_FILES = (io.TextIOWrapper, io.FileIO, io.BufferedReader, io.BufferedWriter, io.BufferedRandom)
+
+
+@dataclass(kw_only=True)
+class Session:
+    """What the picklers of one manifest share."""
+
+    namespace: dict[str, Any]
+    leaves: LeafWriter
+    portable: bool = False
+    globals_read: dict[str, str] = field(default_factory=dict)
+    owned_cells: set[int] = field(default_factory=set)
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Pickles the values of one manifest, many ``dump`` calls into one stream, one memo for all."""
+
+    def __init__(self, file: io.BytesIO, session: Session, *, private: bool = False) -> None:
+        self.buffers: list[memoryview] = []
+        self.session = session
+        self.private = private
+        self._leaves = session.leaves
+        super().__init__(file, protocol=5, buffer_callback=self._keep_buffer)
+
+    def _keep_buffer(self, buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < _IN_BAND_BELOW:
+            return True
+        self.buffers.append(raw)
+        return False
+
+    def reducer_override(self, obj: Any) -> Any:
+        """How ``obj`` travels; called for all but the plainest built-in types."""
+        kind = type(obj)
+        if kind is types.FunctionType:
+            if obj.__globals__ is self.session.namespace:
+                return self._reduce_function(obj)
+        elif self._leaves.covers(kind):
+            reduced = self._reduce_leaf(obj)
+            if reduced is not None:
+                return reduced
+        else:
+            own = _REDUCERS.get(kind)
+            if own is not None:
+                reduced = own(self, obj)
+                if reduced is not None:
+                    return reduced
+            elif isinstance(obj, BaseException):
+                return _reduce_exception(obj)
+        if obj is sys.stdout or obj is sys.stderr or obj is sys.stdin:
+            return rebuild.standard_stream, (_stream_name(obj),)
+        return super().reducer_override(obj)
+
+    def _reduce_leaf(self, obj: Any) -> Any:
+        if self.private:
+            frame = reduce_frame(obj)
+            if frame is not None:
+                return frame
+            if type(obj).__module__.partition(".")[0] in ("pandas", "polars"):
+                return None
+        number = self._leaves.add(obj, private=self.private)
+        if number is None:
+            return None
+        attributes = getattr(obj, "__dict__", None)
+        if attributes and not self.private and type(obj).__module__.startswith("torch"):
+            return (
+                rebuild.leaf,
+                (number,),
+                dict(attributes),
+                None,
+                None,
+                rebuild.set_attributes,
+            )
+        return rebuild.leaf, (number,)
+
+    def _reduce_function(self, func: types.FunctionType) -> Any:
+        session = self.session
+        for name in global_names(func.__code__):
+            session.globals_read.setdefault(name, func.__qualname__)
+        cells = func.__closure__
+        contents: tuple[Any, ...] = ()
+        if cells:
+            session.owned_cells.update(map(id, cells))
+            contents = tuple(map(_content, cells))
+        members = {
+            name: value
+            for name, value in (
+                ("__defaults__", func.__defaults__),
+                ("__kwdefaults__", func.__kwdefaults__),
+                ("__doc__", func.__doc__),
+                ("__annotations__", _annotations(func)),
+                ("__type_params__", getattr(func, "__type_params__", None)),
+            )
+            if value
+        }
+        members["__module__"] = func.__module__
+        if func.__qualname__ != func.__code__.co_name:
+            members["__qualname__"] = func.__qualname__
+        state = (members, func.__dict__, contents)
+        return (
+            rebuild.make_function,
+            (func.__code__, func.__name__, cells),
+            state,
+            None,
+            None,
+            rebuild.set_function,
+        )
+
+    def _reduce_code(self, code: types.CodeType) -> Any:
+        source = self._source(code.co_filename) if self.session.portable else ""
+        qualname = getattr(code, "co_qualname", code.co_name)
+        return (
+            rebuild.make_code,
+            (
+                rebuild.PYTHON_TAG,
+                marshal.dumps(code),
+                source,
+                code.co_filename,
+                qualname,
+                code.co_firstlineno,
+            ),
+        )
+
+    def _source(self, filename: str) -> str:
+        sources = self.session.sources
+        if filename not in sources:
+            sources[filename] = "".join(linecache.getlines(filename))
+        return sources[filename]
+
+    def _reduce_cell(self, cell: types.CellType) -> Any:
+        if id(cell) in self.session.owned_cells:
+            return rebuild.make_cell, ()
+        content = _content(cell)
+        if content is rebuild.EMPTY_CELL:
+            return rebuild.make_cell, ()
+        return rebuild.make_cell, (), content, None, None, rebuild.set_cell
+
+    def _reduce_lru_cache(self, cached: Any) -> Any:
+        if _is_importable(cached):
+            return None
+        parameters = cached.cache_parameters()
+        state = {key: value for key, value in vars(cached).items() if key != "__wrapped__"}
+        args = (cached.__wrapped__, parameters["maxsize"], parameters["typed"])
+        return (
+            rebuild.make_lru_cache,
+            args,
+            state,
+            None,
+            None,
+            rebuild.set_attributes,
+        )
+
+    def _reduce_file(self, file: Any) -> Any:
+        if file in (sys.stdout, sys.stderr, sys.stdin):
+            return rebuild.standard_stream, (_stream_name(file),)
+        raise CannotTravel(f"an open file ({getattr(file, 'name', file)!r}) cannot travel")
+
+
+def _reduce_ref(_: GraphPickler, ref: Any) -> Any:
+    target = ref()
+    if target is None:
+        raise CannotTravel("a weak reference whose object is gone cannot travel")
+    return rebuild.make_ref, (target,)
+
+
+def _reduce_weak_mapping(_: GraphPickler, mapping: Any) -> Any:
+    return rebuild.make_weak_mapping, (type(mapping), list(mapping.items()))
+
+
+def _reduce_weak_set(_: GraphPickler, members: Any) -> Any:
+    return type(members), (list(members),)
+
+
+def _reduce_proxy(_: GraphPickler, proxy: Any) -> Any:
+    import gc
+
+    return types.MappingProxyType, (gc.get_referents(proxy)[0],)
+
+
+def _reduce_exception(error: BaseException) -> Any:
+    reduced = error.__reduce_ex__(5)
+    if isinstance(reduced, str) or not (error.__cause__ or error.__context__) or len(reduced) > 3:
+        return NotImplemented
+    func, args, *state = reduced
+    links = (error.__cause__, error.__context__, error.__suppress_context__)
+    return (
+        rebuild.make_linked_exception,
+        (func, args),
+        (state[0] if state else None, links),
+        None,
+        None,
+        rebuild.set_linked_exception,
+    )
+
+
+_REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
+    types.CodeType: GraphPickler._reduce_code,
+    types.CellType: GraphPickler._reduce_cell,
+    functools._lru_cache_wrapper: GraphPickler._reduce_lru_cache,
+    weakref.ref: _reduce_ref,
+    weakref.WeakKeyDictionary: _reduce_weak_mapping,
+    weakref.WeakValueDictionary: _reduce_weak_mapping,
+    weakref.WeakSet: _reduce_weak_set,
+    types.MappingProxyType: _reduce_proxy,
+    **dict.fromkeys(_FILES, GraphPickler._reduce_file),
+}
+
+
+def pickle_part(session: Session, value: Any) -> tuple[bytes, list[memoryview]]:
+    """A frame as its own stream: its parts are private, so that nothing else can alias them."""
+    file = io.BytesIO()
+    pickler = GraphPickler(file, session, private=True)
+    pickler.dump(value)
+    return file.getvalue(), pickler.buffers
+
+
+def unpickle_part(stream: memoryview, buffers: Iterable[memoryview]) -> Any:
+    """The value of ``pickle_part``; call it inside ``rebuild.receiving``."""
+    return pickle.loads(stream, buffers=buffers)  # noqa: S301
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return rebuild.EMPTY_CELL
+
+
+def _annotations(func: types.FunctionType) -> dict[str, Any]:
+    try:
+        return inspect.get_annotations(func)
+    except NameError:
+        return {}
+
+
+def _stream_name(stream: Any) -> str:
+    return next(name for name in ("stdout", "stderr", "stdin") if getattr(sys, name) is stream)
+
+
+def _is_importable(obj: Any) -> bool:
+    module = sys.modules.get(getattr(obj, "__module__", None) or "")
+    if module is None or module.__name__ == "__main__":
+        return False
+    found: Any = module
+    for part in obj.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is obj
+
+
+class DeltaPickler(GraphPickler):
+    """A pickler that names the objects which the other side knows, instead of sending them."""
+
+    def __init__(self, file: io.BytesIO, session: Session, known: dict[int, int]) -> None:
+        self.persistent_id = lambda obj: known.get(id(obj))
+        super().__init__(file, session)
+
+
+class _FingerPickler(GraphPickler):
+    """Writes leaves by their content, so that equal state gives equal bytes."""
+
+    def __init__(self, file: io.BytesIO, session: Session, known: dict[int, int]) -> None:
+        self.persistent_id = lambda obj: known.get(id(obj))
+        super().__init__(file, session)
+
+    def _keep_buffer(self, buffer: pickle.PickleBuffer) -> bool:
+        return True
+
+    def _reduce_leaf(self, obj: Any) -> Any:
+        return None
+
+
+def fingerprint(obj: Any, known: dict[int, int], namespace: dict[str, Any]) -> bytes | None:
+    """A hash of the state of an object that shows it only through ``__reduce_ex__``; None when it shows none."""
+    file = io.BytesIO()
+    leaves = LeafWriter(regions=RegionWriter(blobs=None), part_pickler=lambda _: (b"", []))
+    pickler = _FingerPickler(file, Session(namespace=namespace, leaves=leaves), known)
+    try:
+        reduced = obj.__reduce_ex__(5)
+        if isinstance(reduced, str):
+            return None
+        pickler.dump(tuple(reduced[1:3]))
+    except Exception:  # noqa: BLE001  a user's __reduce__ may raise anything
+        return None
+    return hashlib.blake2b(file.getbuffer(), digest_size=16).digest()

@@ -1,0 +1,173 @@
+"""Which facets the objects of a type have, worked out once per type."""
+
+from __future__ import annotations
+
+import array
+import functools
+import re
+import sys
+import types
+import weakref
+from collections import deque
+from typing import Any
+
+OPAQUE = "opaque"
+_HEAP_TYPE = 1 << 9
+_WORD = 8
+_CONTENT: tuple[tuple[type, str], ...] = (
+    (list, "list"),
+    (dict, "dict"),
+    (set, "set"),
+    (deque, "deque"),
+    (bytearray, "bytearray"),
+    (array.array, "array"),
+    (BaseException, "exception"),
+)
+_VALUES = (int, float, complex, str, bytes, tuple, frozenset)
+_FROZEN_TYPES = frozenset(
+    {
+        type(None),
+        bool,
+        *_VALUES,
+        range,
+        slice,
+        type(Ellipsis),
+        type(NotImplemented),
+        types.BuiltinFunctionType,
+        types.ModuleType,
+        types.CodeType,
+        types.MappingProxyType,
+        types.MethodType,
+        types.GetSetDescriptorType,
+        types.MemberDescriptorType,
+        types.WrapperDescriptorType,
+        types.MethodDescriptorType,
+        types.ClassMethodDescriptorType,
+        types.GenericAlias,
+        property,
+        staticmethod,
+        classmethod,
+        functools.partial,
+        re.Pattern,
+        weakref.ref,
+    }
+)
+_FROZEN_MODULES = frozenset(
+    {
+        "datetime",
+        "decimal",
+        "fractions",
+        "uuid",
+        "pathlib",
+        "zoneinfo",
+        "typing",
+        "pyarrow.lib",
+        "functools",
+        "pandas._libs.tslibs.timestamps",
+        "pandas._libs.tslibs.timedeltas",
+        "pandas._libs.tslibs.period",
+        "pandas._libs.interval",
+    }
+)
+_NO_REF = frozenset({int, float, complex, str, bool, tuple, frozenset, type(None)})
+
+
+def can_be_referred(obj: Any) -> bool:
+    """Whether a known object is named by number: plain values are cheaper sent again."""
+    kind = type(obj)
+    return kind not in _NO_REF and not (kind is bytes and len(obj) < 1024)
+
+
+def facets_of(obj: Any, namespace: dict[str, Any]) -> tuple[str, ...]:
+    """The facets that may change in ``obj``; ``("opaque",)`` where only its pickled state can tell."""
+    kind = type(obj)
+    if kind is types.FunctionType:
+        return ("function",) if obj.__globals__ is namespace else ()
+    if isinstance(obj, type):
+        return () if _is_importable(obj) else ("class",)
+    if kind.__name__ == "ndarray" and kind.__module__ == "numpy" and obj.dtype.hasobject:
+        return ("object array",)
+    return _facets_of_type(kind)
+
+
+@functools.lru_cache(maxsize=4096)
+def _facets_of_type(kind: type) -> tuple[str, ...]:
+    if kind in _FROZEN_TYPES or kind.__module__ in _FROZEN_MODULES:
+        return ()
+    if kind is types.CellType:
+        return ("cell",)
+    if _is_package_value(kind):
+        return ()
+    if any(
+        f"{b.__module__}.{b.__name__}" == "pandas.core.indexes.base.Index" for b in kind.__mro__
+    ):
+        return ("names",)
+    if any(f"{b.__module__}.{b.__name__}" == "pandas.Index" for b in kind.__mro__):
+        return ("names",)
+    own = _own_facets(kind)
+    solid = _solid_base(kind)
+    for base, facet in _CONTENT:
+        if issubclass(solid, base):
+            return (facet, *own)
+    if solid in _VALUES or (solid is object and _is_plain(kind)):
+        return own
+    return (OPAQUE,)
+
+
+def _is_package_value(kind: type) -> bool:
+    """NumPy scalars, dtypes and ufuncs, torch dtypes and devices: values that never change."""
+    package = kind.__module__.partition(".")[0]
+    if package == "numpy":
+        numpy = sys.modules["numpy"]
+        return issubclass(kind, (numpy.generic, numpy.dtype, numpy.ufunc))
+    return package == "torch" and kind.__name__ in (
+        "dtype",
+        "device",
+        "Size",
+        "memory_format",
+        "layout",
+    )
+
+
+def _own_facets(kind: type) -> tuple[str, ...]:
+    found: list[str] = []
+    if any("__dict__" in vars(base) for base in kind.__mro__) or kind.__dictoffset__:
+        found.append("attributes")
+    if any(
+        isinstance(m, types.MemberDescriptorType)
+        for b in _python_bases(kind)
+        for m in vars(b).values()
+    ):
+        found.append("slots")
+    return tuple(found)
+
+
+def _python_bases(kind: type) -> list[type]:
+    return [base for base in kind.__mro__ if base.__flags__ & _HEAP_TYPE]
+
+
+def _solid_base(kind: type) -> type:
+    """The first base that builds its objects in C."""
+    for base in kind.__mro__:
+        if isinstance(vars(base).get("__new__"), types.BuiltinFunctionType):
+            return base
+    return object
+
+
+def _is_plain(kind: type) -> bool:
+    """Whether all that an object holds is its ``__dict__`` and its slots."""
+    bases = kind.__mro__[:-1]
+    if not all(base.__flags__ & _HEAP_TYPE for base in bases):
+        return False
+    slots = sum(isinstance(m, types.MemberDescriptorType) for b in bases for m in vars(b).values())
+    return kind.__basicsize__ - object.__basicsize__ <= _WORD * (slots + 2)
+
+
+def _is_importable(kind: type) -> bool:
+    module = sys.modules.get(kind.__module__)
+    if module is None or kind.__module__ == "__main__":
+        return False
+    found: Any = module
+    for part in kind.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is kind
