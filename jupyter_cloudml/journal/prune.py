@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.errors import NotFound
 from ..core.ids import JOB_ID
 from .disk import unavailable
 from .home import DataHome
@@ -66,8 +67,9 @@ def prune(
         folders = [_measured(home, entry, sizes) for entry in _candidates(registry, now)]
         chosen = list(_chosen(folders, sizes, now, older_than_s, max_bytes))
         if not dry_run:
+            _empty_trash(home)
             chosen = [item for item in chosen if _remove(registry, item.job_id)]
-            _sweep(home, now)
+            _sweep_blobs(home, now)
     except OSError as exc:
         raise unavailable(home.root, exc) from exc
     return chosen
@@ -77,11 +79,9 @@ def _candidates(registry: Registry, now: float) -> Iterator[tuple[str, float | N
     """Every job folder with the time at which its job ended; None when it is live."""
     rows = {row.id: row for row in registry.list_jobs(limit=-1)}
     home = registry.home
-    names = sorted(os.listdir(home.jobs)) if home.jobs.is_dir() else []
-    for name in names:
-        if JOB_ID.fullmatch(name):
-            ended_at = _ended_at(home.job(name), rows.get(name), now)
-            yield name, ended_at
+    for folder in sorted(home.jobs.iterdir()) if home.jobs.is_dir() else ():
+        if JOB_ID.fullmatch(folder.name):
+            yield folder.name, _ended_at(JobPaths(folder), rows.get(folder.name), now)
 
 
 def _ended_at(paths: JobPaths, row: JobRow | None, now: float) -> float | None:
@@ -137,19 +137,29 @@ def _chosen(
 def _remove(registry: Registry, job_id: str) -> bool:
     """Row first, then the folder: a crash between leaves a folder without a row, which a later call removes."""
     paths = registry.home.job(job_id)
-    known = registry.list_jobs(text=job_id, limit=1)
-    if known and not registry.forget(job_id):
-        return False
+    if not registry.forget(job_id) and _is_known(registry, job_id):
+        return False  # somebody retried it meanwhile
     trash = paths.root.with_name(f"{_TRASH}{job_id}")
     paths.root.rename(trash)
     shutil.rmtree(trash)
     return True
 
 
-def _sweep(home: DataHome, now: float) -> None:
-    """Remove what an earlier call left half-way, and blobs that only the store itself still holds."""
+def _is_known(registry: Registry, job_id: str) -> bool:
+    try:
+        return registry.get(job_id).id == job_id
+    except NotFound:
+        return False
+
+
+def _empty_trash(home: DataHome) -> None:
+    """End what an earlier call left half-way."""
     for trash in home.jobs.glob(f"{_TRASH}*"):
         shutil.rmtree(trash, ignore_errors=True)
+
+
+def _sweep_blobs(home: DataHome, now: float) -> None:
+    """Remove the blobs that only the store itself still holds."""
     for blob in home.blobs.glob("*/*"):
         with contextlib.suppress(FileNotFoundError):
             stat = blob.stat()

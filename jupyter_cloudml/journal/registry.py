@@ -110,7 +110,8 @@ class Registry:
     ) -> list[JobRow]:
         """The jobs that fit every given condition, newest first.
 
-        ``target`` is ``kind`` (all of that kind) or ``kind:name``; ``text`` is looked for in id, name and first line.
+        ``target`` is ``kind`` (all of that kind) or ``kind:name``; ``text`` is looked for in id, name and first line;
+        ``limit`` -1 is all.
         """
         where = _Where()
         if state is not None:
