@@ -1,10 +1,78 @@
 """A notebook cell runs anywhere as if it ran here.
 
-Importing this package loads no SDK, no torch and no mlflow: every public name is resolved on first use.
+Importing this package loads no SDK, no torch and no mlflow: every public name is resolved on first use::
+
+    import jupyter_cloudml as cloudml
+
+    job = cloudml.submit("print('there')", on="local")
+    job.result()
+
+In a cell or function at the far end: ``log``, ``progress``, ``checkpoint``, and the values ``params`` and ``rank``.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .client import Job, cancel, get, jobs, remote, retry, submit
+    from .worker import checkpoint
+    from .worker.sdk import log, progress
+
+    params: dict[str, Any]
+    rank: int
+    world_size: int
+
+__all__ = [
+    "Job",
+    "cancel",
+    "checkpoint",
+    "get",
+    "jobs",
+    "log",
+    "params",
+    "progress",
+    "rank",
+    "remote",
+    "retry",
+    "submit",
+    "world_size",
+]
+
+_CLIENT = frozenset({"Job", "cancel", "get", "jobs", "remote", "retry", "submit"})
+_SDK = frozenset({"checkpoint", "log", "progress"})
+_SDK_VALUES = frozenset({"params", "rank", "world_size"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _CLIENT:
+        found = getattr(import_module(".client", __name__), name)
+    elif name in _SDK:
+        found = getattr(import_module(".worker.sdk", __name__), name)
+    elif name in _SDK_VALUES:
+        return getattr(import_module(".worker.sdk", __name__), name)()
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext jupyter_cloudml``: magics, completion, and the start of the agent in the background."""
+    from .magics.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """``%unload_ext jupyter_cloudml``: completion goes; jobs go on."""
+    from .magics.extension import unload
+
+    unload(shell)

@@ -1,0 +1,117 @@
+"""How a result comes home: into the very objects that were captured, or rebuilt from the job folder alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.errors import NotFound
+from ..core.states import JobState
+from ..journal.atomic import read_json
+from ..journal.paths import JobPaths
+from ..journal.reader import JournalReader
+from ..wire import Applied, BlobStore, Encoded, apply_delta, decode
+from .failure import Failure, dressed, ended_without_exception
+
+FAILURE = "failure"
+AMBIENT = "ambient"
+DISPLAYED = "_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """A result in a namespace of its own, made from the job folder."""
+
+    namespace: dict[str, Any]
+    applied: Applied
+
+    def values(self) -> dict[str, Any]:
+        return {name: self.namespace[name] for name in self.applied.names}
+
+
+def has_result(paths: JobPaths) -> bool:
+    """Whether the job left a result: a failed one does too (what its cell bound before it failed)."""
+    return paths.result_manifest.is_file()
+
+
+def come_home(paths: JobPaths, namespace: dict[str, Any], home: Encoded) -> Applied:
+    """Make ``namespace`` and the captured objects of ``home`` what they would be had the code run here.
+
+    Raises:
+        NotFound: there is no result.
+        Corrupt: it is damaged.
+    """
+    return apply_delta(_manifest(paths), home, namespace, BlobStore(paths.result_blobs))
+
+
+def rebuild(paths: JobPaths) -> Rebuilt:
+    """The result where nothing of the capture is left in this process: decode the bundle, then the delta.
+
+    Raises:
+        NotFound: there is no result.
+        Corrupt: bundle or result is damaged.
+    """
+    manifest = _manifest(paths)
+    namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
+    bundle = decode(
+        read_json(paths.bundle_manifest) or {},
+        namespace=namespace,
+        blobs=BlobStore(paths.bundle_blobs),
+        watch=False,
+    )
+    applied = apply_delta(manifest, bundle, namespace, BlobStore(paths.result_blobs))
+    return Rebuilt(namespace=namespace, applied=applied)
+
+
+def bind(rebuilt: Rebuilt, namespace: dict[str, Any]) -> None:
+    """Bind what a rebuilt result holds in a notebook: its names, and nothing of the capture."""
+    namespace.update(rebuilt.values())
+    for name in rebuilt.applied.deleted:
+        namespace.pop(name, None)
+
+
+def _manifest(paths: JobPaths) -> dict[str, Any]:
+    manifest = read_json(paths.result_manifest)
+    if not isinstance(manifest, dict):
+        raise NotFound(f"job {paths.job_id} has no result", hint=f"%cloudattach {paths.job_id}")
+    return manifest
+
+
+def exception_of(paths: JobPaths, state: JobState, applied: Applied | None) -> BaseException:
+    """What to raise for a job that did not succeed: its own exception where it came home, dressed in its traceback."""
+    output, error, reason = _last_words(paths)
+    exception = applied.exception if applied is not None else None
+    if exception is None:
+        exception = ended_without_exception(state, error, job_id=paths.job_id, reason=reason)
+    return dressed(exception, (output or {}).get("traceback") or ())
+
+
+def failure_of(paths: JobPaths, applied: Applied | None) -> Failure | None:
+    """The failure for people and debuggers; None when the cell raised nothing."""
+    output, error, _ = _last_words(paths)
+    if output is None and error is None:
+        return None
+    there = (applied.extra.get(FAILURE) if applied is not None else None) or {}
+    return Failure(
+        ename=str((output or {}).get("ename") or (error or {}).get("type") or ""),
+        evalue=str((output or {}).get("evalue") or (error or {}).get("message") or ""),
+        traceback=tuple((output or {}).get("traceback") or ()),
+        frames=tuple(there.get("frames") or ()),
+    )
+
+
+def _last_words(paths: JobPaths) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str]:
+    """The last error output, error and reason in the journals."""
+    output = error = None
+    reason = ""
+    for path in (paths.journal(), paths.agent_journal):
+        reader = JournalReader(path)
+        while batch := reader.read():
+            for event in batch:
+                shown = event.get("output") or {}
+                if shown.get("output_type") == "error":
+                    output = shown
+                if event["k"] == "state":
+                    error = event.get("error") or error
+                    reason = event.get("reason") or reason
+    return output, error, reason

@@ -1,0 +1,85 @@
+"""Finding jobs: by id, by the beginning of one, by name; lists of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from ..core.errors import BadInput, NotFound
+from ..core.states import JobState
+from ..journal.rows import JobRow
+from .job import Job
+from .options import suggestion
+from .session import Session, current_session
+
+
+def get(job: str, *, session: Session | None = None) -> Job:
+    """The job of this id, of the one id that begins so, or the newest of this name. Works in any process, any day.
+
+    Raises:
+        NotFound: there is none.
+        BadInput: the beginning fits several ids.
+    """
+    session = session or current_session()
+    try:
+        return Job(session.registry.get(job).id, session)
+    except NotFound:
+        named = [row for row in session.registry.list_jobs(text=job, limit=50) if row.name == job]
+        if not named:
+            raise
+        return Job(named[0].id, session)
+
+
+def jobs(
+    *,
+    state: str | Collection[str] | None = None,
+    on: str | None = None,
+    notebook: str | None = None,
+    experiment: str | None = None,
+    text: str | None = None,
+    limit: int = 20,
+    session: Session | None = None,
+) -> list[JobRow]:
+    """The jobs that fit every given condition, newest first.
+
+    Raises:
+        BadInput: ``state`` is no state.
+    """
+    session = session or current_session()
+    return session.registry.list_jobs(
+        state=None if state is None else _states(state),
+        target=on,
+        notebook=notebook,
+        experiment=experiment,
+        text=text,
+        limit=limit,
+    )
+
+
+def _states(words: str | Collection[str]) -> list[JobState]:
+    known = [state.value for state in JobState]
+    found = []
+    for word in [words] if isinstance(words, str) else words:
+        if word.upper() not in known:
+            raise BadInput(f"{word!r} is not a state", hint=suggestion(word.upper(), known))
+        found.append(JobState(word.upper()))
+    return found
+
+
+def row_line(row: JobRow, *, now: float) -> list[str]:
+    """One job as the cells of a table: id, name, state, target, age, duration, first line."""
+    from .text import duration
+
+    ran = "" if row.started_at is None else duration((row.ended_at or now) - row.started_at)
+    why = row.reason or row.error
+    head = row.source_head if len(row.source_head) <= 48 else row.source_head[:47] + "…"
+    state = f"{row.state.value} ({why})" if why and not row.state.is_final else row.state.value
+    return [row.id, row.name, state, row.target, duration(now - row.created_at) + " ago", ran, head]
+
+
+HEADER = ["job", "name", "state", "target", "submitted", "ran", "first line"]
+
+
+def row_json(row: JobRow) -> dict[str, Any]:
+    """A job's record as strict JSON."""
+    return row.to_json()

@@ -1,0 +1,78 @@
+"""Secrets by name: taken from this process's environment, handed to the agent's memory, written nowhere."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..core.errors import BadInput
+from ..wire import BlobStore
+from .session import blob_digests, inline_bytes
+
+
+def secret_values(names: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """The values of ``names``; they may go over the agent's private socket and nowhere else.
+
+    Raises:
+        BadInput: a name is not set here; the message never holds a value.
+    """
+    found = {}
+    for name in names:
+        if not environ.get(name):
+            raise BadInput(
+                f"--secret {name} is not set in this kernel's environment",
+                hint=f"set it before Jupyter starts, or run: import os, getpass; os.environ[{name!r}] = getpass.getpass()",
+            )
+        found[name] = environ[name]
+    return found
+
+
+def without_secrets(
+    environ: Mapping[str, str], names: Iterable[str], values: Iterable[str]
+) -> dict[str, str]:
+    """``environ`` without the secrets, and without any other variable that holds a secret's value."""
+    hidden = set(names)
+    known = [value for value in values if len(value) >= 4]
+    return {
+        key: text
+        for key, text in environ.items()
+        if key not in hidden and not any(value in text for value in known)
+    }
+
+
+def refuse_written_secrets(
+    secrets: Mapping[str, str], source: str, manifest: Mapping[str, Any], blobs: BlobStore
+) -> None:
+    """See that nothing of a bundle holds a secret's value; blobs that do are deleted again.
+
+    Raises:
+        BadInput: the cell's text or a captured value holds one; it names the secret, never its value.
+    """
+    text = json.dumps(manifest) if secrets else ""
+    for name, value in secrets.items():
+        if len(value) < 4:
+            continue
+        if value in source:
+            raise BadInput(
+                f"the cell's own text holds the secret {name}",
+                hint=f"write os.environ[{name!r}] instead",
+            )
+        holders = [d for d in blob_digests(manifest) if _holds(blobs, d, value.encode())]
+        for digest in holders:
+            blobs.path(digest).unlink(missing_ok=True)
+        inline = any(value.encode() in piece for piece in inline_bytes(manifest))
+        if holders or inline or json.dumps(value)[1:-1] in text:
+            raise BadInput(
+                f"a captured value holds the secret {name}, and would be written to disk",
+                hint=f"read os.environ[{name!r}] inside the cell, and del the name that holds it here",
+            )
+
+
+def _holds(blobs: BlobStore, digest: str, value: bytes) -> bool:
+    path = blobs.path(digest)
+    if not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(value) >= 0

@@ -1,0 +1,228 @@
+"""Sending a job off: capture, encode, one folder, one row, one nudge. Nothing is left behind when it is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..capture import CapturePlan, CellNames, analyse, plan
+from ..core.errors import BadInput, NotFound, Unavailable
+from ..core.ids import new_job_id
+from ..core.spec import JobSpec, Origin
+from ..journal.atomic import write_json
+from ..journal.paths import JobPaths
+from ..targets.port import Target
+from ..wire import BlobStore, Encoded, Limits, encode
+from ..worker import ambient
+from ..worker.redact import Redactor
+from .options import SubmitOptions, build_spec
+from .origin import look_at_git
+from .secrets import refuse_written_secrets, secret_values, without_secrets
+from .session import Session, blob_digests, configuration
+
+WARN_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What to run and the names around it. ``transform`` is the shell's; ``hidden`` are the shell's own names."""
+
+    text: str
+    namespace: dict[str, Any]
+    kind: str = "cell"
+    transform: Callable[[str], str] | None = None
+    hidden: frozenset[str] = frozenset()
+    values: Mapping[str, Any] | None = None
+    execution_count: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A job that could be submitted: everything was checked and encoded, nothing was started."""
+
+    spec: JobSpec
+    encoded: Encoded
+    ambient: dict[str, Any]
+    secrets: dict[str, str] = field(repr=False)
+    target: Target
+    names: CellNames
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launched:
+    """A job that the agent knows of."""
+
+    id: str
+    spec: JobSpec
+    home: Encoded
+    warnings: tuple[str, ...] = ()
+
+
+def launch(session: Session, source: Source, options: SubmitOptions, origin: Origin) -> Launched:
+    """Prepare, write and register a job, and nudge the agent.
+
+    After return the job outlives this process. After an exception there is no job, no folder and no row.
+
+    Raises:
+        BadInput and its children: the words, a value or a size is wrong.
+        Unavailable: the disk is full or read-only, or the agent cannot be started.
+    """
+    job_id = new_job_id()
+    staging = JobPaths(session.home.jobs / f".new-{job_id}")
+    try:
+        staging.create()
+        prepared = prepare(session, source, options, origin, job_id=job_id, blobs=session.blobs)
+        _write(staging, prepared, session.blobs)
+        staging.root.rename(session.paths(job_id).root)
+    except BaseException:
+        shutil.rmtree(staging.root, ignore_errors=True)
+        raise
+    _register(session, prepared)
+    look_at_git(origin.cwd)
+    return Launched(
+        id=job_id, spec=prepared.spec, home=prepared.encoded, warnings=prepared.warnings
+    )
+
+
+def prepare(
+    session: Session,
+    source: Source,
+    options: SubmitOptions,
+    origin: Origin,
+    *,
+    job_id: str,
+    blobs: BlobStore,
+) -> Prepared:
+    """Check everything and encode the values into ``blobs``; starts nothing (this is also ``--dry-run``)."""
+    spec = build_spec(
+        options,
+        source.text,
+        job_id=job_id,
+        now=time.time(),
+        origin=origin,
+        environ=os.environ,
+        home=session.home.root,
+        kind=source.kind,
+        execution_count=source.execution_count,
+    )
+    spec = _with_resume(session, spec)
+    target = session.target(spec.target, configuration())
+    target.plan(spec, session.paths(job_id))
+    secrets = secret_values(spec.secrets, os.environ)
+    names, chosen = _capture(source, spec)
+    is_local = target.shares_machine
+    limits = Limits(warn_bytes=WARN_BYTES, max_bytes=target.max_bundle_bytes)
+    with _parameters(source.namespace, spec.params):
+        encoded = encode(
+            _values(source, chosen) | spec.params,
+            namespace=source.namespace,
+            blobs=blobs,
+            portable=not is_local,
+            required={*chosen.required, *spec.params},
+            limits=limits,
+        )
+    refuse_written_secrets(secrets, spec.source, encoded.manifest, blobs)
+    return Prepared(
+        spec=spec,
+        encoded=encoded,
+        ambient=_ambient(source, is_local, spec, secrets),
+        secrets=secrets,
+        target=target,
+        names=names,
+        warnings=() if is_local else _size_warnings(encoded),
+    )
+
+
+def _capture(source: Source, spec: JobSpec) -> tuple[CellNames, CapturePlan]:
+    if source.values is not None:
+        required = tuple(sorted(source.values))
+        return CellNames(), CapturePlan(required=required, optional=())
+    names = analyse(source.text, source.transform)
+    if names.syntax_error:
+        raise_syntax_error(source, names.syntax_error)
+    return names, plan(names, source.namespace, inputs=spec.inputs, hidden=source.hidden)
+
+
+def raise_syntax_error(source: Source, why: str) -> None:
+    """Raise what Python itself raises for the text."""
+    text = source.transform(source.text) if source.transform else source.text
+    compile(text, "<cell>", "exec", dont_inherit=True)
+    raise BadInput(f"the cell is not Python: {why}")
+
+
+def _values(source: Source, chosen: CapturePlan) -> dict[str, Any]:
+    namespace = source.namespace if source.values is None else source.values
+    return {name: namespace[name] for name in (*chosen.required, *chosen.optional)}
+
+
+@contextlib.contextmanager
+def _parameters(namespace: dict[str, Any], params: Mapping[str, Any]) -> Iterator[None]:
+    """While the values are encoded, the notebook's functions see the parameters too; afterwards it is as it was."""
+    before = {name: namespace[name] for name in params if name in namespace}
+    namespace.update(params)
+    try:
+        yield
+    finally:
+        for name in params:
+            del namespace[name]
+        namespace.update(before)
+
+
+def _with_resume(session: Session, spec: JobSpec) -> JobSpec:
+    if not spec.resume_from:
+        return spec
+    whole = session.job_id(spec.resume_from)
+    if not any(session.paths(whole).checkpoints.glob("step-*")):
+        raise NotFound(
+            f"--resume {spec.resume_from}: job {whole} has no checkpoint",
+            hint="a cell makes one by cloudml.checkpoint.save(state, step=n)",
+        )
+    return replace(spec, resume_from=whole)
+
+
+def _ambient(
+    source: Source, is_local: bool, spec: JobSpec, secrets: Mapping[str, str]
+) -> dict[str, Any]:
+    state = ambient.collect(source.namespace, is_local=is_local)
+    if not secrets:
+        return state
+    if "environ" in state:
+        state["environ"] = without_secrets(state["environ"], spec.secrets, secrets.values())
+    redacted: dict[str, Any] = Redactor(dict(secrets)).tree(state)
+    return redacted
+
+
+def _size_warnings(encoded: Encoded) -> tuple[str, ...]:
+    return tuple(
+        f"{report.name} is {report.bytes / 2**20:,.0f} MiB"
+        + (f" ({report.note})" if report.note else "")
+        for report in encoded.report
+        if report.bytes > WARN_BYTES
+    )
+
+
+def _write(paths: JobPaths, prepared: Prepared, blobs: BlobStore) -> None:
+    for digest in blob_digests(prepared.encoded.manifest):
+        blobs.link_into(paths.bundle_blobs, digest)
+    write_json(paths.bundle_manifest, prepared.encoded.manifest)
+    write_json(paths.ambient, prepared.ambient)
+    write_json(paths.spec, prepared.spec.to_json())
+
+
+def _register(session: Session, prepared: Prepared) -> None:
+    spec = prepared.spec
+    try:
+        session.registry.insert(spec, spec.created_at)
+        if prepared.secrets:
+            session.hand_over_secrets(spec.id, prepared.secrets)
+        session.nudge(spec.id)
+    except BaseException:
+        with contextlib.suppress(Unavailable, NotFound):
+            session.registry.request(spec.id, "cancel")
+        raise

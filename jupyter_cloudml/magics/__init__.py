@@ -1,0 +1,3 @@
+"""The notebook surface: magics, live cards, completion."""
+
+from __future__ import annotations

@@ -1,0 +1,46 @@
+"""The card of a job that runs: one display, updated four times a second at most, and always at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from .card import bundle
+
+EVERY_S = 0.25
+
+
+class LiveCard:
+    """Shows snapshots under one display id. In a terminal, which cannot update, only the final line appears."""
+
+    def __init__(self, shell: Any, display_id: str) -> None:
+        self._shell = shell
+        self._id = display_id
+        self._can_update = hasattr(shell, "kernel")
+        self._shown_at = 0.0
+        self._last: Mapping[str, Any] | None = None
+
+    def is_due(self) -> bool:
+        """Whether enough time has passed for another update."""
+        return self._can_update and time.monotonic() - self._shown_at >= EVERY_S
+
+    def show(self, snapshot: Mapping[str, Any], *, is_last: bool = False) -> None:
+        """Show it now: the first time as a new display, then as an update of it."""
+        update = self._last is not None
+        self._last = snapshot
+        if self._can_update or is_last:
+            self._publish(update=update and self._can_update)
+
+    def show_again(self) -> None:
+        """The cell was cleared: show the last snapshot as a new display."""
+        if self._last is not None and self._can_update:
+            self._publish(update=False)
+
+    def _publish(self, *, update: bool) -> None:
+        self._shown_at = time.monotonic()
+        if self._last is not None:
+            transient = {"display_id": self._id}
+            self._shell.display_pub.publish(
+                data=bundle(self._last), metadata={}, transient=transient, update=update
+            )

@@ -1,0 +1,61 @@
+"""The end of a job in its cell: values home, ``_`` and ``Out``, notes, and the exception where there is one."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ..capture import analyse
+from ..client.homecoming import AMBIENT, DISPLAYED
+from ..client.job import Job
+from ..core.errors import BadInput
+from ..core.spec import JobSpec
+from ..core.states import JobState
+from ..wire import Applied
+from ..worker import ambient
+from .watch import Watch
+
+
+def settle(shell: Any, watch: Watch, state: JobState) -> None:
+    """Make the notebook what it would be had the cell run here; then show the card's last picture.
+
+    Names that were bound before an exception come home too, as in a cell that fails half way.
+
+    Raises:
+        BaseException: the exception of the cell, with its own type and its traceback from there.
+        BadInput: ``-o`` names what the cell never bound.
+    """
+    job, spec = watch.job, watch.job.spec
+    feels_at_home = job.is_at_home
+    applied = job.bind(shell.user_ns)
+    if applied is not None:
+        if feels_at_home and AMBIENT in applied.extra:
+            ambient.apply(applied.extra[AMBIENT])
+        if DISPLAYED in applied.extra:
+            _remember_result(shell, applied.extra[DISPLAYED])
+        _say_what_stayed(job, applied)
+    watch.finish()
+    if state is not JobState.SUCCEEDED:
+        raise job.exception_from(state, applied)
+    if applied is not None and spec.outputs:
+        _check_outputs(shell, spec, applied)
+
+
+def _remember_result(shell: Any, value: Any) -> None:
+    hook = shell.displayhook
+    hook.update_user_ns(value)
+    hook.fill_exec_result(value)
+
+
+def _say_what_stayed(job: Job, applied: Applied) -> None:
+    for name, reason in applied.left_out.items():
+        sys.stderr.write(f"cloudml: {name} stayed with job {job.id}: {reason}\n")
+
+
+def _check_outputs(shell: Any, spec: JobSpec, applied: Applied) -> None:
+    known = {*applied.names, *applied.left_out, *shell.user_ns}
+    missing = [name for name in spec.outputs or () if name not in known]
+    if missing:
+        bound = sorted(analyse(spec.source, shell.transform_cell).binds)
+        hint = f"it binds: {', '.join(bound)}" if bound else "it binds no name"
+        raise BadInput(f"-o {missing[0]}: the cell bound no such name", hint=hint)

@@ -1,0 +1,99 @@
+"""A cell that looks at a job: output, card and interrupts, until the job is over or the user looks away."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import Any
+
+from ..client.follow import Event, Pace, batches
+from ..client.job import Job
+from ..core import events as kinds
+from ..core.states import JobState
+from .live import LiveCard
+from .replay import Replay
+
+SECOND_INTERRUPT_S = 5.0
+CANCEL_WAIT_S = 60.0
+OUTPUT_EVERY_S = 0.1
+YOUNG_S = 1.0
+
+
+class Watch:
+    """One look at one job. ``is_batch``: nobody is there to press ■ again, so the first interrupt cancels."""
+
+    def __init__(self, shell: Any, job: Job, *, is_batch: bool) -> None:
+        self.job = job
+        self.follower = job.from_start()
+        self.card = LiveCard(shell, f"cloudml-{job.id}-{time.monotonic_ns():x}")
+        self.replay = Replay(shell, self.card.show_again)
+        self._is_batch = is_batch
+        self._pace = Pace()
+        self._pending: list[Event] = []
+        self._played_at = 0.0
+
+    def run(self) -> JobState | None:
+        """Show everything up to the end; the final state, or None when the user detached and the job goes on.
+
+        Raises:
+            KeyboardInterrupt: the user interrupted a third time, while the job was being cancelled.
+        """
+        self.card.show(self.job.snapshot_of(self.follower))
+        try:
+            return self._follow()
+        except KeyboardInterrupt:
+            return self._interrupted()
+
+    def finish(self) -> None:
+        """The card's last picture."""
+        self.card.show(self.job.snapshot_of(self.follower), is_last=True)
+
+    def _follow(self, deadline: float | None = None) -> JobState | None:
+        for batch in batches(self.follower, self._pace, deadline):
+            self._pending += [event["output"] for event in batch if event["k"] == kinds.OUTPUT]
+            self._play_when_due()
+            if self.card.is_due():
+                self.card.show(self.job.snapshot_of(self.follower))
+        self._play()
+        return self.follower.final
+
+    def _play_when_due(self) -> None:
+        young = self._pace.age_s() < YOUNG_S
+        if self._pending and (young or time.monotonic() - self._played_at >= OUTPUT_EVERY_S):
+            self._play()
+
+    def _play(self) -> None:
+        outputs, self._pending = self._pending, []
+        self.replay.play(outputs)
+        self._played_at = time.monotonic()
+
+    def _interrupted(self) -> JobState | None:
+        if self._is_batch or self._presses_again():
+            return self._cancel()
+        return None
+
+    def _presses_again(self) -> bool:
+        """Say what the first ■ did, and wait for a second."""
+        _say(
+            f"detached: job {self.job.id} goes on, %cloudattach {self.job.id} shows it again; "
+            f"■ within {SECOND_INTERRUPT_S:.0f} s cancels it"
+        )
+        try:
+            time.sleep(SECOND_INTERRUPT_S)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def _cancel(self) -> JobState | None:
+        _say(f"cancelling job {self.job.id}")
+        self.job.cancel()
+        with contextlib.suppress(TimeoutError):
+            return self._follow(deadline=time.monotonic() + CANCEL_WAIT_S)
+        _say(f"job {self.job.id} has not stopped yet; %cloudattach {self.job.id} shows it")
+        return None
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"cloudml: {text}\n")
+    sys.stderr.flush()
