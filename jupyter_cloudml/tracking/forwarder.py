@@ -279,6 +279,7 @@ def _settle_process() -> None:
     # A request that MLflow repeats by itself could make a run twice; our own back-off asks first.
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(HTTP_TIMEOUT_S)
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     for name in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(name).setLevel(
             logging.CRITICAL

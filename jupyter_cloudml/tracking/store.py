@@ -227,13 +227,13 @@ def _translated(uri: str) -> Iterator[None]:
         raise
     except MlflowException as exc:
         raise _from_mlflow(exc, uri) from exc
-    except (requests.RequestException, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as exc:
+    except (
+        requests.RequestException,
+        sqlalchemy.exc.SQLAlchemyError,
+        sqlite3.Error,
+        OSError,
+    ) as exc:
         raise _unavailable(uri, exc) from exc
-    except OSError as exc:
-        raise Unavailable(
-            f"the artifacts of {shown(uri)} cannot be written: {exc}",
-            hint="the run is completed when that works again",
-        ) from exc
 
 
 def _from_mlflow(exc: Any, uri: str) -> CloudMLError:
