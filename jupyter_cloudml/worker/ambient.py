@@ -12,10 +12,11 @@ import os
 import pickle
 import random
 import re
+import struct
 import sys
 import warnings
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -31,7 +32,7 @@ def collect(namespace: dict[str, Any], *, is_local: bool = True) -> dict[str, An
     """
     state: dict[str, Any] = {"random": _packed(random.getstate())}
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
-    if numpy is not None and hasattr(numpy, "random"):
+    if numpy is not None and "numpy.random" in sys.modules:
         state["numpy"] = _numpy_random(numpy)
         state["numpy_print"] = _json_safe(numpy.get_printoptions())
         state["numpy_errors"] = dict(numpy.geterr())
@@ -100,7 +101,7 @@ def apply_options(state: dict[str, Any]) -> None:
     if "random" in state:
         random.setstate(_unpacked(state["random"]))
     for name in PACKAGES:
-        if name in sys.modules:
+        if name in sys.modules and name in state:
             apply_package(name, sys.modules[name], state)
     if "warnings" in state:
         _apply_warnings(state["warnings"])
@@ -128,25 +129,20 @@ def renew_randomness() -> None:
     """
     random.seed()
     numpy = sys.modules.get("numpy")
-    if numpy is not None and hasattr(numpy, "random"):
+    if numpy is not None and "numpy.random" in sys.modules:
         numpy.random.seed()
 
 
 def _packed(state: tuple[Any, ...]) -> list[Any]:
     version, words, gauss = state
-    data = b"".join(word.to_bytes(4, "little") for word in words)
+    data = struct.pack(f"<{len(words)}I", *words)
     return [version, b64encode(data).decode(), gauss]
 
 
 def _unpacked(packed: list[Any]) -> tuple[Any, ...]:
     version, text, gauss = packed
-    data = memoryview(b64decode(text)).cast("I")
-    words = data if sys.byteorder == "little" else _swapped(data)
-    return version, tuple(words), gauss
-
-
-def _swapped(words: Iterable[int]) -> list[int]:
-    return [int.from_bytes(word.to_bytes(4, "big"), "little") for word in words]
+    data = b64decode(text)
+    return version, struct.unpack(f"<{len(data) // 4}I", data), gauss
 
 
 def _numpy_random(numpy: Any) -> dict[str, Any]:
@@ -224,15 +220,22 @@ def _rc_params(matplotlib: Any) -> dict[str, Any]:
 
 
 def _apply_rc_params(matplotlib: Any, wanted: dict[str, Any]) -> None:
+    """Only what differs is set: Matplotlib validates each parameter, and there are hundreds."""
+    params, current = matplotlib.rcParams, _rc_params(matplotlib)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        kept = {"backend": matplotlib.rcParams._get("backend")}
-        matplotlib.rcParams.update({**matplotlib.rcParamsDefault, **kept})
+        for key in current.keys() - wanted.keys() - {"backend"}:
+            params[key] = dict.__getitem__(matplotlib.rcParamsDefault, key)
         for key, value in wanted.items():
+            if current.get(key) == value:
+                continue
+            if key == "backend":
+                params._set(key, value)
+                continue
             if isinstance(value, dict) and "cycler" in value:
                 value = matplotlib.rcsetup.cycler(**value["cycler"])
             with contextlib.suppress(KeyError, ValueError):
-                matplotlib.rcParams[key] = value
+                params[key] = value
 
 
 def _pandas_options() -> dict[str, Any]:
@@ -240,18 +243,20 @@ def _pandas_options() -> dict[str, Any]:
     config = sys.modules.get("pandas._config.config")
     if config is None:
         return {}
-    found = {}
-    for key, option in config._registered_options.items():
-        value = _nested(config._global_config, key)
-        if value != option.defval and _is_json(value):
-            found[key] = value
-    return found
+    defaults = config._registered_options
+    return {
+        key: value
+        for key, value in _flat(config._global_config)
+        if value != defaults[key].defval and _is_json(value)
+    }
 
 
-def _nested(tree: Any, key: str) -> Any:
-    for part in key.split("."):
-        tree = tree[part]
-    return tree
+def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
 
 
 def _apply_pandas(pandas: Any, wanted: dict[str, Any]) -> None:
@@ -319,7 +324,7 @@ def _notebook(namespace: dict[str, Any]) -> dict[str, Any]:
     cells: dict[str, list[Any]] = {}
     room = MAX_HISTORY_CHARS
     for name, count in reversed(list(numbered.items())):
-        source = "".join(linecache.cache[name][2]) if len(linecache.cache.get(name, ())) > 2 else ""
+        source = "".join(linecache.getlines(name))
         room -= len(source)
         if room < 0:
             break

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
 import os
 import sys
-import threading
+import time
 from typing import NoReturn
 
 GRACE_S = 10.0
@@ -22,9 +23,7 @@ def leave_process(code: int) -> NoReturn:
 
     Takes ten seconds at most: a handler that hangs is cut.
     """
-    guard = threading.Timer(GRACE_S, os._exit, (code,))
-    guard.daemon = True
-    guard.start()
+    _thread.start_new_thread(_cut, (code,))
     with contextlib.suppress(BaseException):
         atexit._run_exitfuncs()
     util = sys.modules.get("multiprocessing.util")
@@ -34,4 +33,9 @@ def leave_process(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
+    os._exit(code)
+
+
+def _cut(code: int) -> NoReturn:
+    time.sleep(GRACE_S)
     os._exit(code)

@@ -22,6 +22,7 @@ from ..journal.paths import JobPaths
 from ..journal.writer import JournalWriter
 from ..wire import BlobStore, Decoded, decode
 from . import ambient, checkpoint, context
+from .background import Background
 from .departure import leave_process
 from .failure import short_text
 from .interrupt import interruptible
@@ -31,7 +32,7 @@ from .outcome import CellRun
 from .outlet import JournalOutlet
 from .redact import Redactor
 from .result import publish
-from .sampler import sampled
+from .sampler import INTERVAL_S, Sampler
 from .threads import Joined
 
 EXIT_CODES = {JobState.SUCCEEDED: 0, JobState.FAILED: 1, JobState.CANCELLED: 130}
@@ -58,7 +59,9 @@ def make_shell() -> Shell:
         from .plain import PlainShell
 
         return PlainShell()
-    return make_ipython_shell()
+    shell = make_ipython_shell()
+    ambient.apply_options(ambient.collect(shell.namespace))  # the first time is the slow one
+    return shell
 
 
 def run_job(
@@ -109,10 +112,12 @@ class _Job:
     env: dict[str, str]
     redactor: Redactor = field(init=False)
     outlet: JournalOutlet = field(init=False)
+    background: Background = field(init=False)
 
     def __post_init__(self) -> None:
         self.redactor = Redactor(self.secrets)
-        self.outlet = JournalOutlet(self.writer, self.redactor)
+        self.background = Background()
+        self.outlet = JournalOutlet(self.writer, self.redactor, self.background)
 
     def run(self, shell: Shell | None) -> JobState:
         self.writer.append(
@@ -133,7 +138,6 @@ class _Job:
         offset = self.paths.journal(self.rank).stat().st_size
         with ExitStack() as stack:
             stack.enter_context(interruptible())
-            stack.enter_context(sampled(self.writer))
             felt = self._feel(spec)
             shell = shell or make_shell()
             decoded = self._decode(shell)
@@ -223,12 +227,20 @@ class _Job:
         follow_mlflow(spec, self.paths, self.writer, rank=self.rank, redactor=self.redactor)
 
     def _run_cell(self, spec: JobSpec, shell: Shell) -> CellRun:
-        with self.outlet, Joined(self.writer):
-            if spec.autolog and self.rank == 0:
-                import mlflow
+        sampler = Sampler(self.writer)
+        with self.outlet:
+            self.background.every(INTERVAL_S, sampler.sample)
+            self.background.start()
+            try:
+                with Joined(self.writer):
+                    if spec.autolog and self.rank == 0:
+                        import mlflow
 
-                mlflow.autolog()
-            return shell.run(spec.source, cell_id=spec.origin.cell_id)
+                        mlflow.autolog()
+                    return shell.run(spec.source, cell_id=spec.origin.cell_id)
+            finally:
+                self.background.stop()
+                sampler.last()
 
     def _finish(self, state: JobState, error: BaseException | None) -> JobState:
         """Journal the final state. A job whose cancellation was asked for ends CANCELLED."""

@@ -54,8 +54,8 @@ class _JobRun:
         self._names: set[str] = set()
 
     def attach(self, mlflow: ModuleType) -> None:
-        self._fluent = fluent = sys.modules["mlflow.tracking.fluent"]
-        self._validation = sys.modules["mlflow.utils.validation"]
+        self._fluent: Any = sys.modules["mlflow.tracking.fluent"]
+        self._validation: Any = sys.modules["mlflow.utils.validation"]
         if self._uri:
             mlflow.set_tracking_uri(self._uri)
         self._original: dict[str, Any] = {}
@@ -63,8 +63,8 @@ class _JobRun:
             "log_metric", "log_metrics", "log_param", "log_params", "set_tag", "set_tags",
             "start_run", "end_run",
         ):  # fmt: skip
-            self._original[name] = getattr(fluent, name)
-            setattr(fluent, name, getattr(self, name))
+            self._original[name] = getattr(self._fluent, name)
+            setattr(self._fluent, name, getattr(self, name))
             setattr(mlflow, name, getattr(self, name))
         for name in ("active_run", "set_tracking_uri"):
             self._original[name] = getattr(mlflow, name)

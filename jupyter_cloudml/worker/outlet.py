@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core import events
 from ..journal.writer import JournalWriter
+from .background import Background
 from .redact import Redactor
 from .streams import Streams
 
@@ -13,17 +14,19 @@ from .streams import Streams
 class JournalOutlet:
     """The outputs of one cell as journal events; a context in which the process's streams are the cell's."""
 
-    def __init__(self, writer: JournalWriter, redactor: Redactor) -> None:
+    def __init__(self, writer: JournalWriter, redactor: Redactor, background: Background) -> None:
+        self._background = background
         self._writer = writer
         self._redactor = redactor
         self._streams: Streams | None = None
 
     def __enter__(self) -> JournalOutlet:
-        self._streams = Streams(self._stream, self._redactor)
+        self._streams = Streams(self._stream, self._redactor, self._background)
         self._streams.install()
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        """Leave when the background has stopped: the rest is taken here."""
         streams, self._streams = self._streams, None
         if streams is not None:
             streams.restore()

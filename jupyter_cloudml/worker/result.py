@@ -8,9 +8,9 @@ from typing import Any, Protocol
 from ..core import events
 from ..core.spec import JobSpec
 from ..journal.atomic import write_atomic, write_json
+from ..journal.outputs import outputs
 from ..journal.paths import JobPaths
 from ..journal.reader import JournalReader
-from ..journal.outputs import outputs
 from ..journal.writer import JournalWriter
 from ..wire import BlobStore, Decoded, encode_delta
 from . import ambient, failure

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,33 +18,24 @@ _NVIDIA = Path("/dev/nvidiactl")
 _STATM = Path("/proc/self/statm")
 
 
-@contextmanager
-def sampled(writer: JournalWriter, *, interval_s: float = INTERVAL_S) -> Iterator[None]:
-    """Journal a sample every second while it is open, and one at its end. Never disturbs the cell by an error."""
-    stop = threading.Event()
-    meter = _Meter()
-    thread = threading.Thread(
-        target=_run, args=(writer, meter, stop, interval_s), name="cloudml-sampler", daemon=True
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        _append(writer, meter.sample())
+class Sampler:
+    """Journals samples of this process. An error of the disk is left to the cell's own writes."""
 
+    def __init__(self, writer: JournalWriter) -> None:
+        self._writer = writer
+        self._meter = _Meter()
 
-def _run(writer: JournalWriter, meter: _Meter, stop: threading.Event, interval_s: float) -> None:
-    while not stop.wait(interval_s):
-        _append(writer, meter.sample(with_gpus=True))
+    def sample(self) -> None:
+        """One sample with the GPUs; the first one looks for them."""
+        self._append(self._meter.sample(with_gpus=True))
 
+    def last(self) -> None:
+        """One quick sample at the end, so that a short job has one, too."""
+        self._append(self._meter.sample())
 
-def _append(writer: JournalWriter, sample: dict[str, Any]) -> None:
-    try:
-        writer.append(events.RESOURCE if sample else events.BEAT, **sample)
-    except Unavailable:
-        return  # the disk is full: the cell's own writes will say so
+    def _append(self, sample: dict[str, Any]) -> None:
+        with contextlib.suppress(Unavailable):
+            self._writer.append(events.RESOURCE, **sample)
 
 
 class _Meter:
@@ -62,10 +51,12 @@ class _Meter:
         elapsed = max(now - self._at, 1e-6)
         percent = round(100 * (cpu - self._cpu) / elapsed, 1)
         self._at, self._cpu = now, cpu
-        return {"cpu": percent, "rss": _rss(), "gpus": self._gpu_samples() if with_gpus else []}
+        return {"cpu": percent, "rss": _rss(), "gpus": self._gpu_samples(with_gpus)}
 
-    def _gpu_samples(self) -> list[dict[str, Any]]:
+    def _gpu_samples(self, may_search: bool) -> list[dict[str, Any]]:
         if self._gpus is None:
+            if not may_search:
+                return []
             self._gpus = self._find_gpus()
         found = []
         for index, handle in enumerate(self._gpus):
@@ -91,7 +82,7 @@ class _Meter:
 
     def _gpu_sample(self, index: int, handle: Any) -> dict[str, Any]:
         memory = self._nvml.nvmlDeviceGetMemoryInfo(handle)
-        sample = {
+        sample: dict[str, Any] = {
             "i": index,
             "util": int(self._nvml.nvmlDeviceGetUtilizationRates(handle).gpu),
             "mem": int(memory.used),

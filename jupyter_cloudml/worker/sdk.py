@@ -6,7 +6,7 @@ Every call is an append to the job's journal: microseconds, and durable against 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from itertools import count
 from typing import Any, TypeVar
 
@@ -63,7 +63,7 @@ def progress(iterable: Iterable[_T], total: int | None = None, *, desc: str = ""
     At most ten events a second are journalled, and always the last one, also when the loop is left early.
     """
     job = context.current()
-    if total is None and hasattr(iterable, "__len__"):
+    if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     if job is None:
         yield from iterable

@@ -87,21 +87,24 @@ class Shell:
                 history.update(captured)
                 ip.user_ns[name] = history
 
-    def run(self, source: str, *, cell_id: str = "") -> CellRun:
-        """Run the cell and everything that hangs on it; never raises what the cell raises."""
+    def run(self, source: str, *, cell_id: str = "", is_rehearsal: bool = False) -> CellRun:
+        """Run the cell and everything that hangs on it; never raises what the cell raises.
+
+        A rehearsal leaves no trace in the history.
+        """
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         try:
-            return loop.run_until_complete(self._run(source, cell_id or None))
+            return loop.run_until_complete(self._run(source, cell_id or None, not is_rehearsal))
         finally:
             loop.run_until_complete(loop.shutdown_asyncgens())
             asyncio.set_event_loop(None)
             loop.close()
 
-    async def _run(self, source: str, cell_id: str | None) -> CellRun:
+    async def _run(self, source: str, cell_id: str | None, is_stored: bool) -> CellRun:
         ip = self._ip
         with _without_input():
-            result = await _execute(ip, source, cell_id)
+            result = await _execute(ip, source, cell_id, is_stored)
             await _background_tasks()
         error = result.error_before_exec or result.error_in_exec
         hook = ip.displayhook
@@ -123,7 +126,9 @@ class Shell:
         )
 
 
-async def _execute(ip: ZMQInteractiveShell, source: str, cell_id: str | None) -> Any:
+async def _execute(
+    ip: ZMQInteractiveShell, source: str, cell_id: str | None, is_stored: bool
+) -> Any:
     """``IPythonKernel.do_execute``, reduced to the cell."""
     preprocessing_error = None
     try:
@@ -134,12 +139,12 @@ async def _execute(ip: ZMQInteractiveShell, source: str, cell_id: str | None) ->
         source, transformed_cell=transformed, preprocessing_exc_tuple=preprocessing_error
     )
     if not is_async:
-        return ip.run_cell(source, store_history=True, cell_id=cell_id)
+        return ip.run_cell(source, store_history=is_stored, cell_id=cell_id)
     ip.forget_errors()
     running = asyncio.ensure_future(
         ip.run_cell_async(
             source,
-            store_history=True,
+            store_history=is_stored,
             transformed_cell=transformed,
             preprocessing_exc_tuple=preprocessing_error,
             cell_id=cell_id,
@@ -202,6 +207,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     keepkernel_on_exit = None
     kernel = None
     outlet: Outlet | None = None
+    is_inline_ready = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.forget_errors()
@@ -307,7 +313,11 @@ def make_shell() -> Shell:
         message=".*Trio's signal handling code might have collided.*",
         category=RuntimeWarning,
     )
-    return Shell(ip)
+    os.environ.setdefault("MPLBACKEND", INLINE_BACKEND)
+    _follow_matplotlib(ip)
+    shell = Shell(ip)
+    shell.run("pass", is_rehearsal=True)  # what is made on first use is made now
+    return shell
 
 
 def _no_pager(*_args: Any, **_kwargs: Any) -> None:
@@ -331,10 +341,15 @@ def _follow_matplotlib(ip: Any) -> None:
     matplotlib = sys.modules.get("matplotlib")
     if matplotlib is None:
         return
-    if not isinstance(matplotlib.rcParams._get("backend"), str):
-        matplotlib.rcParams["backend"] = os.environ["MPLBACKEND"]
+    params = matplotlib.rcParams
+    if not isinstance(params._get("backend"), str):
+        params._set(
+            "backend", os.environ["MPLBACKEND"]
+        )  # validating it would read every package's metadata
     backend = sys.modules.get("matplotlib_inline.backend_inline")
-    if backend is not None and matplotlib.rcParams._get("backend") in (INLINE_BACKEND, "inline"):
+    is_inline = params._get("backend") in (INLINE_BACKEND, "inline")
+    if backend is not None and is_inline and not ip.is_inline_ready:
+        ip.is_inline_ready = True
         backend.configure_inline_support(ip, INLINE_BACKEND)
 
 

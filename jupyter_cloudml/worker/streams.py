@@ -9,10 +9,11 @@ import os
 import select
 import sys
 import threading
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from .background import Background
 from .redact import Redactor
 
 PARTIAL_LINE_S = 0.02
@@ -39,6 +40,7 @@ class Stream(io.TextIOBase):
         self._pending: list[str] = []
         self._before_write: Callable[[], None] | None = None
         self._arm: Callable[[], None] | None = None
+        self.is_forked = False
 
     def write(self, text: str) -> int:
         """Take ``text``; whole lines are in the journal when this returns."""
@@ -57,6 +59,8 @@ class Stream(io.TextIOBase):
                 self._send(upto_line_end=True)
             elif self._arm is not None and text:
                 self._arm()
+            elif self.is_forked:
+                self._send()
 
     def flush(self) -> None:
         """Journal what is pending; only what may be the beginning of a secret stays back."""
@@ -98,51 +102,14 @@ class Stream(io.TextIOBase):
         return clean + tail, clean.rfind("\n") + 1
 
 
-class Flusher:
-    """The thread that journals partial lines; it is started by the first one."""
-
-    def __init__(self, streams: tuple[Stream, ...]) -> None:
-        self._streams = streams
-        self._armed = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._stopped = False
-        self._pid = os.getpid()
-
-    def arm(self) -> None:
-        if self._armed.is_set() and self._pid == os.getpid():
-            return
-        if self._thread is None or self._pid != os.getpid():
-            self._start()
-        self._armed.set()
-
-    def stop(self) -> None:
-        self._stopped = True
-        self._armed.set()
-
-    def _start(self) -> None:
-        self._pid = os.getpid()
-        self._armed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cloudml-flush", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stopped:
-            self._armed.wait()
-            time.sleep(PARTIAL_LINE_S)
-            self._armed.clear()
-            if not self._stopped:
-                for stream in self._streams:
-                    stream.flush()
-
-
 class Pump:
     """Descriptors 1 and 2 of this process lead into the streams while it is open.
 
     ``drain`` takes what has been written so far, so that the output of a finished subprocess comes before the next
-    ``print``. ``close`` gives the descriptors back after a last ``drain``.
+    ``print``. ``close`` gives the descriptors back and takes the rest; call it when ``background`` has stopped.
     """
 
-    def __init__(self, stdout: Stream, stderr: Stream) -> None:
+    def __init__(self, stdout: Stream, stderr: Stream, background: Background) -> None:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._draining = False  # a signal handler may print while its thread is in here
@@ -150,10 +117,8 @@ class Pump:
         self._poll = select.poll()
         self._sinks: dict[int, tuple[Stream, codecs.IncrementalDecoder]] = {}
         for target, stream in ((1, stdout), (2, stderr)):
-            self._redirect(target, stream)
-        self._wake_read, self._wake_write = os.pipe()
-        self._thread = threading.Thread(target=self._run, name="cloudml-output", daemon=True)
-        self._thread.start()
+            fd = self._redirect(target, stream)
+            background.watch(fd, partial(self._read, fd))
 
     def drain(self) -> None:
         """Take what the descriptors hold now; never blocks. Nothing in a forked child: the pipe is its parent's."""
@@ -172,16 +137,14 @@ class Pump:
         for target, saved in self._saved.items():
             os.dup2(saved, target)
             os.close(saved)
-        os.write(self._wake_write, b"x")
-        self._thread.join()
         with self._lock:
             for fd in list(self._sinks):
                 self._read(fd)
-                self._forget(fd)
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+                self._poll.unregister(fd)
+                del self._sinks[fd]
+                os.close(fd)
 
-    def _redirect(self, target: int, stream: Stream) -> None:
+    def _redirect(self, target: int, stream: Stream) -> int:
         read, write = os.pipe()
         os.set_blocking(read, False)
         os.dup2(write, target)
@@ -189,50 +152,34 @@ class Pump:
         self._poll.register(read, select.POLLIN)
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._sinks[read] = (stream, decoder)
-
-    def _run(self) -> None:
-        poll = select.poll()
-        for fd in (*self._sinks, self._wake_read):
-            poll.register(fd, select.POLLIN)
-        while True:
-            ready = [fd for fd, _ in poll.poll()]
-            if self._wake_read in ready:
-                return
-            with self._lock:
-                for fd in ready:
-                    if not self._read(fd):
-                        poll.unregister(fd)
+        return read
 
     def _read(self, fd: int) -> bool:
         """Take all that is there; False when no writer is left."""
-        stream, decoder = self._sinks[fd]
-        while True:
-            try:
-                data = os.read(fd, _PIPE_BYTES)
-            except BlockingIOError:
-                return True
-            if text := decoder.decode(data, final=not data):
-                stream.take(text)
-            if not data:
-                return False
-
-    def _forget(self, fd: int) -> None:
-        self._poll.unregister(fd)
-        del self._sinks[fd]
-        os.close(fd)
+        with self._lock:
+            stream, decoder = self._sinks[fd]
+            while True:
+                try:
+                    data = os.read(fd, _PIPE_BYTES)
+                except BlockingIOError:
+                    return True
+                if text := decoder.decode(data, final=not data):
+                    stream.take(text)
+                if not data:
+                    return False
 
 
 class Streams:
-    """The cell's two streams, their flusher and the pump behind them, installed as one."""
+    """The cell's two streams and the pump behind them, installed as one."""
 
-    def __init__(self, emit: Emit, redactor: Redactor) -> None:
-        log = os.dup(1), os.dup(2)
-        self._log_fds = log
-        self.stdout = Stream("stdout", emit, redactor, log[0])
-        self.stderr = Stream("stderr", emit, redactor, log[1])
-        self._flusher = Flusher((self.stdout, self.stderr))
+    def __init__(self, emit: Emit, redactor: Redactor, background: Background) -> None:
+        self._log_fds = (os.dup(1), os.dup(2))
+        self.stdout = Stream("stdout", emit, redactor, self._log_fds[0])
+        self.stderr = Stream("stderr", emit, redactor, self._log_fds[1])
+        self._background = background
         self._pump: Pump | None = None
         self._previous: tuple[Any, Any] = (sys.stdout, sys.stderr)
+        self._is_armed = False
 
     def install(self) -> None:
         """``sys.stdout``, ``sys.stderr`` and descriptors 1 and 2 belong to the cell from here on."""
@@ -241,10 +188,10 @@ class Streams:
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
         sys.stdout, sys.stderr = self.stdout, self.stderr
-        self._pump = Pump(self.stdout, self.stderr)
+        self._pump = Pump(self.stdout, self.stderr, self._background)
         for stream in (self.stdout, self.stderr):
             stream._before_write = self._pump.drain
-            stream._arm = self._flusher.arm
+            stream._arm = self._arm
         os.register_at_fork(after_in_child=self._after_fork)
 
     def flush(self) -> None:
@@ -255,22 +202,34 @@ class Streams:
         self.stderr.flush()
 
     def restore(self) -> None:
-        """The process has its own streams again; nothing that the cell wrote is lost."""
+        """The process has its own streams again, and nothing that the cell wrote is lost. The background has stopped."""
         sys.stdout, sys.stderr = self._previous
         if self._pump is not None:
             self._pump.close()
             self._pump = None
-        self._flusher.stop()
         for stream in (self.stdout, self.stderr):
             stream._before_write = stream._arm = None
             stream.finish()
+        for fd in self._log_fds:
+            os.close(fd)
+
+    def _arm(self) -> None:
+        if not self._is_armed:
+            self._is_armed = True
+            self._background.soon(PARTIAL_LINE_S, self._flush_partial)
+
+    def _flush_partial(self) -> None:
+        self._is_armed = False
+        self.stdout.flush()
+        self.stderr.flush()
 
     def _after_fork(self) -> None:
-        """A lock that another thread held at the fork would never be released in the child."""
+        """A lock that another thread held at the fork would never be released; the helper thread is not there."""
         for stream in (self.stdout, self.stderr):
             stream._lock = threading.RLock()
             stream._pending = []
-            stream._before_write = None
+            stream._before_write = stream._arm = None
+            stream.is_forked = True
 
 
 def _flush_c_stdio() -> None:
