@@ -1,0 +1,576 @@
+"""Makes what users want and what is agree: intents become starts and cancels, ends become states and retries.
+
+Exactly once: a target starts one process per token, ``<job>-<attempt>``; the attempt is in the registry before its token
+is used. So this process may die between any two lines, and the next agent goes on from the registry and the folders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ..core.errors import CloudMLError, JobCancelled, NotFound, Unavailable
+from ..core.events import STATE
+from ..core.spec import JobSpec, TargetRef
+from ..core.states import JobState
+from ..journal.atomic import read_json
+from ..journal.home import DataHome
+from ..journal.paths import JobPaths
+from ..journal.registry import Registry
+from ..journal.rows import JobRow
+from ..journal.writer import JournalWriter
+from ..targets.local.client import send_signal
+from ..targets.local.starts import Start, all_starts
+from ..targets.local.status import LocalRef
+from ..targets.port import Status, Target
+from .environment import Environment
+from .forwarding import Forwarding
+from .ledger import Ledger, Placement
+from .live import Live, Watch, free_result, sweep
+from .places import Places
+from .pool import Assignment, Pool, Readiness
+from .remote import Remotes
+from .settings import Settings
+from .waiting import Waiting, reasons, startable
+
+log = logging.getLogger(__name__)
+
+_SAFETY_LOOK_S = 5.0
+_REASONS_S = 2.0
+_TRY_AGAIN_S = 1.0
+_SPARE_PATIENCE_S = 3.0
+_MAX_FALSE_STARTS = 3
+_BIG_JOURNAL = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What becomes of an attempt that is over."""
+
+    state: JobState
+    reason: str
+
+
+class Reconciler:
+    """The agent's mind. Lives on the event loop; only targets other than this machine are asked in threads."""
+
+    def __init__(
+        self,
+        *,
+        home: DataHome,
+        registry: Registry,
+        pool: Pool,
+        ledger: Ledger,
+        forwarding: Forwarding,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._home = home
+        self._registry = registry
+        self._pool = pool
+        self._ledger = ledger
+        self._forwarding = forwarding
+        self._settings = settings
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._places = Places(home, pool)
+        self._remotes = Remotes(self._take_status)
+        self._waiting: dict[str, Waiting] = {}
+        self._live: dict[str, Live] = {}
+        self._pids: dict[int, str] = {}
+        self._secrets: dict[str, dict[str, str]] = {}
+        self._false_starts: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._safety: asyncio.TimerHandle | None = None
+        self._telling: asyncio.TimerHandle | None = None
+        self._busy_at = self._loop.time()
+
+    # --- what the server asks -----------------------------------------------------------------------------------------
+
+    def look(self, job_id: str | None = None) -> None:
+        """Look at one job, or at all that have not ended, and do what there is to do. Never raises."""
+        self.touch()
+        try:
+            for row in self._rows(job_id):
+                self._take_up(row)
+            self.start_what_fits()
+        except (
+            CloudMLError
+        ) as exc:  # the registry or the disk: nothing is lost, it is all written down
+            log.warning("cannot look: %s", exc)
+            self._loop.call_later(_TRY_AGAIN_S, self.look)
+        self._look_again_later()
+
+    def start_what_fits(self) -> None:
+        """Start the jobs whose turn it is. Never raises."""
+        now = self._loop.time()
+        for job in startable(list(self._waiting.values()), self._ledger):
+            if job.not_before > now:
+                continue
+            try:
+                self._start(job)
+            except (Unavailable, OSError) as exc:
+                self._postpone(job, str(exc))
+            except CloudMLError as exc:
+                self._refuse(job, exc)
+        if self._waiting and self._telling is None:
+            self._telling = self._loop.call_later(0.1, self._tell_reasons)
+
+    def keep_secrets(self, job_id: str, values: dict[str, str]) -> None:
+        """Hold the values of a job's secrets in memory until it has ended."""
+        self._secrets[job_id] = values
+        self.touch()
+
+    def touch(self) -> None:
+        """Somebody is there: the idle time starts afresh."""
+        self._busy_at = self._loop.time()
+
+    def is_idle_for(self, seconds: float) -> bool:
+        """Whether there was no open job and no request for so long."""
+        if self._live or self._waiting:
+            self.touch()
+        return self._loop.time() - self._busy_at >= seconds
+
+    def owner_of(self, pid: int) -> str:
+        """The job whose worker is ``pid``; empty when it is none of ours."""
+        return self._pids.get(pid, "")
+
+    def describe(self) -> dict[str, Any]:
+        """What ``status`` shows."""
+        return {"waiting": len(self._waiting), "live": sorted(self._live)}
+
+    def close(self) -> None:
+        """Stop watching; jobs go on by themselves."""
+        for live in self._live.values():
+            live.let_go()
+        for timer in (self._safety, self._telling):
+            if timer is not None:
+                timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        self._remotes.close()
+
+    # --- taking up ----------------------------------------------------------------------------------------------------
+
+    def _rows(self, job_id: str | None) -> list[JobRow]:
+        if job_id is None:
+            return self._registry.active()
+        try:
+            return [self._registry.get(job_id)]
+        except NotFound:
+            log.info("nudged for job %s, which is not there", job_id)
+            return []
+
+    def _take_up(self, row: JobRow) -> None:
+        if row.state.is_final:
+            return
+        if row.id not in self._live and row.id not in self._waiting:
+            self._adopt(row)
+        if row.intent == "cancel":
+            self._cancel(row.id)
+
+    def _adopt(self, row: JobRow) -> None:
+        """Go on where an earlier agent stopped; a job that nobody has begun joins the queue."""
+        ref = row.ref or self._begun(row)
+        if not ref:
+            self._waiting[row.id] = Waiting.of(row)
+            return
+        spec = self._spec(row.id)
+        try:
+            target = self._places.open(TargetRef.parse(row.target), spec)
+        except CloudMLError as exc:
+            self._refuse(Waiting.of(row), exc)
+            return
+        live = self._new_live(row.id, row.attempt, target, spec)
+        self._follow(live, ref)
+        self._note_runtime(live, row.started_at)
+
+    def _begun(self, row: JobRow) -> str:
+        """The ref of a local worker that an agent started and died before it could say so; else empty."""
+        paths = self._home.job(row.id)
+        start = _last_start(paths)
+        if start is None or start.token != _token(row.id, row.attempt):
+            return ""
+        return str(start.ref) if start.is_released or _size(paths) > start.offset else ""
+
+    # --- starting -----------------------------------------------------------------------------------------------------
+
+    def _start(self, job: Waiting) -> None:
+        spec = self._spec(job.job_id)
+        target = self._places.open(TargetRef.parse(job.target), spec)
+        if not job.is_local:
+            self._start_far(job, spec, target)
+            return
+        self._ledger.check(job.needs)
+        missing = [name for name in spec.secrets if name not in self._secrets.get(job.job_id, {})]
+        if missing:
+            self._postpone(job, f"waiting for the value of secret {missing[0]}", pause_s=3600.0)
+            return
+        request: Any = target.plan(spec, self._home.job(job.job_id))
+        if job.environment is None:
+            environ = {**self._environ(job.job_id), **request.env}
+            job.environment = Environment.of(request.argv[0], environ)
+        if self._is_spare_coming(job):
+            return
+        placement = self._ledger.place(job.job_id, job.needs)
+        if placement is not None:
+            self._start_here(job, spec, target, request, placement)
+
+    def _is_spare_coming(self, job: Waiting) -> bool:
+        assert job.environment is not None
+        if self._pool.warm(job.environment) is not Readiness.SOON:
+            return False
+        now = self._loop.time()
+        if not job.waits_for_spare_since:
+            job.waits_for_spare_since = now
+            self._loop.call_later(_SPARE_PATIENCE_S + 0.1, self.start_what_fits)
+        return now - job.waits_for_spare_since < _SPARE_PATIENCE_S
+
+    def _start_here(
+        self, job: Waiting, spec: JobSpec, target: Target, request: Any, placement: Placement
+    ) -> None:
+        assert job.environment is not None
+        secrets = {name: self._secrets[job.job_id][name] for name in spec.secrets}
+        self._pool.assign(
+            job.job_id,
+            Assignment(environment=job.environment, placement=placement, secrets=secrets),
+        )
+        try:
+            self._prepare(job)
+            self._journal(job.job_id, JobState.STARTING)
+            ref = target.submit(request, _token(job.job_id, job.attempt))
+        except BaseException:
+            self._ledger.give_back(job.job_id)
+            raise
+        del self._waiting[job.job_id]
+        self._forwarding.nudge("job", job.job_id)
+        live = self._new_live(job.job_id, job.attempt, target, spec)
+        self._follow(live, ref)
+        self._registry.set_ref(job.job_id, ref)
+        self._registry.move(job.job_id, JobState.STARTING, now=self._clock())
+
+    def _start_far(self, job: Waiting, spec: JobSpec, target: Target) -> None:
+        del self._waiting[job.job_id]
+        self._prepare(job)
+        self._journal(job.job_id, JobState.STARTING)
+        self._registry.move(job.job_id, JobState.STARTING, now=self._clock())
+        live = self._new_live(job.job_id, job.attempt, target, spec)
+        task = self._loop.create_task(self._submit_far(job, spec, live))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _submit_far(self, job: Waiting, spec: JobSpec, live: Live) -> None:
+        try:
+            request = live.target.plan(spec, self._home.job(job.job_id))
+            token = _token(job.job_id, job.attempt)
+            ref = await self._remotes.call(live.target, live.target.submit, request, token)
+        except CloudMLError as exc:
+            self._drop(live)
+            if isinstance(exc, Unavailable):
+                self._waiting[job.job_id] = job
+                self._postpone(job, str(exc), pause_s=10.0)
+            else:
+                self._refuse(job, exc)
+            return
+        self._registry.set_ref(job.job_id, ref)
+        self._forwarding.nudge("job", job.job_id)
+        self._follow(live, ref)
+        if live.is_stopping:
+            self._ask_to_stop(live)
+
+    def _prepare(self, job: Waiting) -> None:
+        """Clear what an earlier attempt left: its result, and a cancel that was meant for it."""
+        if job.attempt == 1:
+            return
+        paths = self._home.job(job.job_id)
+        free_result(paths.result)
+        paths.cancel.unlink(missing_ok=True)
+        if self._registry.get(job.job_id).intent == "cancel":
+            paths.cancel.touch(mode=0o600)
+
+    def _postpone(self, job: Waiting, reason: str, *, pause_s: float = _TRY_AGAIN_S) -> None:
+        """Try again after a pause (or a nudge that brings what was missing)."""
+        log.info("job %s waits: %s", job.job_id, reason)
+        job.not_before = self._loop.time() + pause_s
+        self._loop.call_later(pause_s + 0.01, self.start_what_fits)
+        if reason != job.reason:
+            job.reason = reason
+            self._registry.set_reason(job.job_id, reason)
+
+    def _refuse(self, job: Waiting, exc: CloudMLError) -> None:
+        """It can never start."""
+        self._waiting.pop(job.job_id, None)
+        state = JobState.CANCELLED if isinstance(exc, JobCancelled) else JobState.FAILED
+        error = {"type": type(exc).__name__, "message": exc.message, "hint": exc.hint}
+        self._conclude(job.job_id, Verdict(state=state, reason=str(exc)), error=error)
+
+    # --- following ----------------------------------------------------------------------------------------------------
+
+    def _new_live(self, job_id: str, attempt: int, target: Target, spec: JobSpec) -> Live:
+        live = Live(
+            job_id=job_id,
+            attempt=attempt,
+            target=target,
+            retries=spec.retries,
+            max_runtime_s=spec.max_runtime_s,
+        )
+        self._live[job_id] = live
+        return live
+
+    def _follow(self, live: Live, ref: str) -> None:
+        live.ref = ref
+        local = _local(ref)
+        if local is None:
+            self._remotes.follow(live)
+            return
+        self._pids[local.pid] = live.job_id
+        live.watch = Watch(local, partial(self._poll_here, live))
+
+    def _poll_here(self, live: Live) -> None:
+        """Ask this machine about one job; its journal is read in a thread when it is long."""
+        if self._live.get(live.job_id) is not live:
+            return
+        if _size(self._home.job(live.job_id)) > _BIG_JOURNAL:
+            task = self._loop.create_task(self._poll_in_thread(live))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return
+        self._take_status(live, live.target.poll([live.ref])[live.ref])
+
+    async def _poll_in_thread(self, live: Live) -> None:
+        status = await asyncio.to_thread(live.target.poll, [live.ref])
+        if self._live.get(live.job_id) is live:
+            self._take_status(live, status[live.ref])
+
+    def _take_status(self, live: Live, status: Status) -> None:
+        try:
+            self._apply(live, status)
+        except CloudMLError as exc:
+            log.warning("job %s: %s", live.job_id, exc)
+            live.timers.append(
+                self._loop.call_later(_TRY_AGAIN_S, partial(self._take_status, live, status))
+            )
+
+    def _apply(self, live: Live, status: Status) -> None:
+        state = status.state
+        if state is not None and state.is_final:
+            self._end(live, status)
+            return
+        if state is not None and state is not live.state and not live.is_stopping:
+            if self._registry.move(live.job_id, state, now=self._clock(), reason=status.reason):
+                live.state = state
+            if state is JobState.RUNNING:
+                self._note_runtime(live, self._clock())
+        if live.watch is not None and (live.state is JobState.STARTING or live.is_stopping):
+            live.watch.look_later()
+
+    def _note_runtime(self, live: Live, started_at: float | None) -> None:
+        if not live.max_runtime_s or started_at is None:
+            return
+        left_s = started_at + live.max_runtime_s - self._clock()
+        live.timers.append(self._loop.call_later(max(0.0, left_s), self._stop_overdue, live))
+
+    # --- ending -------------------------------------------------------------------------------------------------------
+
+    def _end(self, live: Live, status: Status) -> None:
+        assert status.state is not None
+        local = _local(live.ref)
+        if local is not None:
+            sweep(local)
+        row = self._registry.get(live.job_id)
+        verdict = self._verdict(live, row, status)
+        if verdict.state is JobState.QUEUED:
+            self._queue_again(live, row, verdict.reason)
+        else:
+            self._conclude(live.job_id, verdict, is_told=status.raw == "ended")
+        self._drop(live)
+        self._forwarding.nudge("end", live.job_id)
+        self.touch()
+        if verdict.state is JobState.QUEUED:
+            self._waiting[live.job_id] = Waiting.of(self._registry.get(live.job_id))
+        self.start_what_fits()
+
+    def _verdict(self, live: Live, row: JobRow, status: Status) -> Verdict:
+        assert status.state is not None
+        is_cancelled = row.intent == "cancel" or status.state is JobState.CANCELLED
+        if live.is_overdue and status.state is not JobState.SUCCEEDED:
+            reason = f"stopped: --max-runtime {live.max_runtime_s:g}s is over"
+            return Verdict(state=JobState.FAILED, reason=reason)
+        if is_cancelled or status.state is JobState.SUCCEEDED:
+            return Verdict(state=status.state, reason=status.reason)
+        if status.state is JobState.LOST and self._never_began(live):
+            return Verdict(state=JobState.QUEUED, reason="its process died before it began")
+        if row.attempt <= live.retries:
+            said = status.reason or str(status.state)
+            return Verdict(state=JobState.QUEUED, reason=f"attempt {row.attempt}: {said}")
+        return Verdict(state=status.state, reason=status.reason)
+
+    def _never_began(self, live: Live) -> bool:
+        """Whether a local worker died without a word, at most so many times: then starting it again doubles nothing."""
+        paths = self._home.job(live.job_id)
+        start = _last_start(paths) if _local(live.ref) else None
+        if start is None or _size(paths) > start.offset:
+            return False
+        self._false_starts[live.job_id] = self._false_starts.get(live.job_id, 0) + 1
+        return self._false_starts[live.job_id] <= _MAX_FALSE_STARTS
+
+    def _queue_again(self, live: Live, row: JobRow, reason: str) -> None:
+        now = self._clock()
+        free_result(self._home.job(live.job_id).result)
+        self._journal(live.job_id, JobState.QUEUED, reason=reason)
+        if row.state is not JobState.RUNNING:
+            self._registry.move(live.job_id, JobState.RUNNING, now=now)
+        self._registry.move(live.job_id, JobState.QUEUED, now=now, reason=reason)
+
+    def _conclude(
+        self,
+        job_id: str,
+        verdict: Verdict,
+        *,
+        error: dict[str, str] | None = None,
+        is_told: bool = False,
+    ) -> None:
+        """The job has ended. ``is_told``: the worker wrote so itself, in these words."""
+        if not is_told:
+            self._journal(job_id, verdict.state, reason=verdict.reason, error=error)
+        failure = verdict.reason if verdict.state in (JobState.FAILED, JobState.LOST) else ""
+        self._registry.move(
+            job_id, verdict.state, now=self._clock(), reason=verdict.reason, error=failure
+        )
+        self._secrets.pop(job_id, None)
+        self._false_starts.pop(job_id, None)
+
+    def _drop(self, live: Live) -> None:
+        live.let_go()
+        self._remotes.forget(live)
+        self._live.pop(live.job_id, None)
+        self._ledger.give_back(live.job_id)
+        local = _local(live.ref)
+        if local is not None:
+            self._pids.pop(local.pid, None)
+
+    # --- cancelling ---------------------------------------------------------------------------------------------------
+
+    def _cancel(self, job_id: str) -> None:
+        live = self._live.get(job_id)
+        if live is not None:
+            if not live.is_stopping:
+                live.is_stopping = True
+                self._registry.move(job_id, JobState.STOPPING, now=self._clock())
+                if live.ref:
+                    self._ask_to_stop(live)
+            return
+        self._home.job(job_id).cancel.touch(mode=0o600)
+        self._waiting.pop(job_id, None)
+        self._conclude(job_id, Verdict(state=JobState.CANCELLED, reason="cancelled while queued"))
+
+    def _ask_to_stop(self, live: Live) -> None:
+        """Ask now, kill after the grace time."""
+        self._tell_to_stop(live, False)
+        live.timers.append(
+            self._loop.call_later(self._settings.grace_s, self._tell_to_stop, live, True)
+        )
+        if live.watch is not None:
+            live.watch.look_later()
+
+    def _tell_to_stop(self, live: Live, force: bool) -> None:
+        if _local(live.ref) is None:
+            self._remotes.cancel(live, force=force)
+        else:
+            live.target.cancel(live.ref, force=force)
+
+    def _stop_overdue(self, live: Live, force: bool = False) -> None:
+        """Its time is over. No ``control/cancel``: nobody cancelled it, and the worker shall not say so."""
+        live.is_overdue = True
+        local = _local(live.ref)
+        if local is None:
+            self._remotes.cancel(live, force=force)
+        else:
+            number = signal.SIGKILL if force else signal.SIGTERM
+            send_signal(local.pid, local.starttime, number, to_group=force)
+        if not force:
+            grace_s = self._settings.grace_s
+            live.timers.append(self._loop.call_later(grace_s, self._stop_overdue, live, True))
+
+    # --- small things -------------------------------------------------------------------------------------------------
+
+    def _look_again_later(self) -> None:
+        """While jobs are open, look every few seconds: a nudge may have been lost with an agent that died."""
+        if self._safety is not None:
+            self._safety.cancel()
+            self._safety = None
+        if self._live or self._waiting:
+            self._safety = self._loop.call_later(_SAFETY_LOOK_S, self._look_for_cancels)
+
+    def _look_for_cancels(self) -> None:
+        try:
+            for row in self._registry.by_intent("cancel"):
+                self._take_up(row)
+        except CloudMLError as exc:
+            log.warning("cannot look: %s", exc)
+        self._look_again_later()
+
+    def _tell_reasons(self) -> None:
+        self._telling = None
+        try:
+            for job_id, reason in reasons(self._waiting.values(), self._ledger).items():
+                job = self._waiting[job_id]
+                if reason != job.reason and job.not_before <= self._loop.time():
+                    job.reason = reason
+                    self._registry.set_reason(job_id, reason)
+        except CloudMLError as exc:
+            log.warning("cannot say why jobs wait: %s", exc)
+        if self._waiting:
+            self._telling = self._loop.call_later(_REASONS_S, self._tell_reasons)
+
+    def _journal(
+        self, job_id: str, state: JobState, *, reason: str = "", error: dict[str, str] | None = None
+    ) -> None:
+        fields: dict[str, Any] = {"state": state}
+        if reason:
+            fields["reason"] = reason
+        if error:
+            fields["error"] = error
+        with JournalWriter(self._home.job(job_id).agent_journal, self._clock) as journal:
+            journal.append(STATE, **fields)
+
+    def _spec(self, job_id: str) -> JobSpec:
+        data = read_json(self._home.job(job_id).spec)
+        if not isinstance(data, dict):
+            raise NotFound(f"the folder of job {job_id} is gone", hint="submit it again")
+        return JobSpec.from_json(data)
+
+    def _environ(self, job_id: str) -> dict[str, str]:
+        """The environment that the job was submitted in; the agent's own where it did not travel."""
+        try:
+            environ = json.loads(self._home.job(job_id).ambient.read_bytes()).get("environ")
+        except (OSError, ValueError, AttributeError):
+            environ = None
+        return environ if isinstance(environ, dict) else dict(os.environ)
+
+
+def _token(job_id: str, attempt: int) -> str:
+    return f"{job_id}-{attempt}"
+
+
+def _local(ref: str) -> LocalRef | None:
+    return LocalRef.parse(ref) if ref.startswith("local:") else None
+
+
+def _last_start(paths: JobPaths) -> Start | None:
+    return next(reversed(all_starts(paths)), None)
+
+
+def _size(paths: JobPaths) -> int:
+    try:
+        return paths.journal().stat().st_size
+    except OSError:
+        return 0
