@@ -1,0 +1,197 @@
+# %%% local_modules
+# %%
+%%writefile helpers.py
+"""Helpers."""
+FACTOR = 3
+cache = []
+def scale(x):
+    cache.append(x)
+    return x * FACTOR
+class Thing:
+    made = 0
+    def __init__(self, v):
+        self.v = v
+        Thing.made += 1
+    def __repr__(self):
+        return f"Thing({self.v})"
+# %%
+import helpers
+helpers.scale(2)
+# %%
+helpers.cache
+# %%
+helpers.FACTOR = 10
+# %%
+helpers.scale(2), helpers.cache
+# %%
+from helpers import scale, Thing
+t = Thing(1)
+t
+# %%
+isinstance(t, helpers.Thing), Thing.made
+# %%
+t.v = scale(4)
+t
+# %%
+%%writefile helpers.py
+FACTOR = 100
+def scale(x):
+    return x * FACTOR
+# %%
+import importlib
+importlib.reload(helpers)
+helpers.scale(2), scale(2)
+# %%
+import os
+os.makedirs("pkg", exist_ok=True)
+open("pkg/__init__.py", "w").write("from .core import run\n")
+open("pkg/core.py", "w").write("def run(n):\n    return list(range(n))\n")
+importlib.invalidate_caches()
+# %%
+import pkg
+pkg.run(3)
+# %%
+from pkg import core as c
+c.run(2)
+# %%
+import sys
+sys.path.insert(0, "lib")
+os.makedirs("lib", exist_ok=True)
+with open("lib/mathx.py", "w") as fh:
+    fh.write("def cube(x):\n    return x ** 3\n")
+importlib.invalidate_caches()
+# %%
+from mathx import cube
+cube(3)
+# %%
+%%writefile script.py
+result = [i * i for i in range(4)]
+print("script ran", __name__)
+# %%
+%run script.py
+# %%
+result
+# %%
+base = 5
+open("script2.py", "w").write("derived = base * 2\n")
+%run -i script2.py
+derived
+# %%
+import types
+mod = types.ModuleType("made_up")
+mod.x = 1
+mod.x
+# %%% dynamic
+# %%
+exec("dyn = 1 + 1")
+dyn
+# %%
+alpha, beta = 3, 4
+eval("alpha * beta")
+# %%
+globals()["gamma"] = 12
+gamma
+# %%
+for k in range(3):
+    globals()[f"var_{k}"] = k * 10
+var_2
+# %%
+"{alpha} and {gamma}".format(**globals())
+# %%
+exec("def made(x):\n    return x + gamma")
+made(1)
+# %%
+ns = {}
+exec("inside = alpha = 99", ns)
+ns["inside"], alpha
+# %%
+def lookup(name):
+    return globals()[name]
+lookup("beta")
+# %%
+def setter(name, value):
+    globals()[name] = value
+setter("beta", 44)
+beta
+# %%
+del globals()["gamma"]
+"gamma" in globals()
+# %%
+made(1)
+# %%
+code = compile("alpha ** 2", "<s>", "eval")
+eval(code)
+# %%
+import __main__
+__main__.alpha
+# %%
+__main__.delta = "set through main"
+# %%
+delta
+# %%
+__name__, made.__module__
+# %%
+locals() is globals()
+# %%
+sorted(n for n in dir() if n.startswith("var_"))
+# %%
+import pickle, copy
+class Pet:
+    def __init__(self, name):
+        self.name = name
+    def __eq__(self, o):
+        return self.name == o.name
+pet = Pet("Tom")
+blob = pickle.dumps(pet)
+# %%
+clone = pickle.loads(blob)
+clone == pet, clone is pet, type(clone) is Pet
+# %%
+with open("pet.pkl", "wb") as fh:
+    pickle.dump({"pet": pet}, fh)
+# %%
+back = pickle.load(open("pet.pkl", "rb"))
+back["pet"].name, isinstance(back["pet"], Pet)
+# %%
+deep = copy.deepcopy([pet, pet])
+deep[0] is deep[1], deep[0] is pet
+# %%
+import inspect
+print(inspect.getsource(lookup))
+# %%
+str(inspect.signature(setter)), inspect.isfunction(setter)
+# %%
+from timeit import timeit
+timeit("made2()", setup="made2 = lambda: 1", number=3) >= 0
+# %%
+Pet.speak = lambda self: self.name + "!"
+pet.speak(), clone.speak()
+# %%
+import sqlite3
+with sqlite3.connect("shop.db") as con:
+    con.execute("create table t(a, b)")
+    con.executemany("insert into t values(?, ?)", [(1, "x"), (2, "y")])
+con.close()
+del con
+# %%
+import sqlite3
+con = sqlite3.connect("shop.db"); rows = con.execute("select * from t").fetchall(); con.close(); del con
+rows
+# %%
+import threading
+box = []
+th = threading.Thread(target=lambda: box.append("from thread"))
+th.start(); th.join()
+del th
+box
+# %%
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(2) as ex:
+    doubled = list(ex.map(lambda v: v * 2, range(4)))
+del ex
+doubled
+# %%
+import tempfile
+with tempfile.TemporaryDirectory() as tmp:
+    made_dir = os.path.isdir(tmp) if "os" in globals() else None
+made_dir
