@@ -36,7 +36,7 @@ T = TypeVar("T")
 class Database:
     """Runs work on a connection of this process; safe from many threads, and after a fork.
 
-    A new file (0600) is filled by ``refill``. A damaged one is moved aside to ``<name>.corrupt-<time>``, a fresh one is
+    A new file (0600) is filled by ``refill``, inside the transaction that makes it. A damaged one is moved aside to ``<name>.corrupt-<time>``, a fresh one is
     filled, the work is done again, and ``recovered`` tells where the damaged file went. Other processes notice at
     their next call.
     """
@@ -110,8 +110,7 @@ class Database:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
-        if migrate(connection) == 0:
-            self._refill(connection)
+        migrate(connection, fill=self._refill)
 
     def _set_aside(self, inode: int) -> None:
         """Move the damaged file away, unless another process did so already."""

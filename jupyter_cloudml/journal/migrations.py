@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from ..core.errors import Unavailable
 
@@ -37,19 +38,22 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def migrate(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> int:
+def migrate(
+    connection: sqlite3.Connection,
+    steps: Sequence[Step] = STEPS,
+    fill: Callable[[sqlite3.Connection], object] | None = None,
+) -> int:
     """Bring the schema to the last of ``steps``, all of them or none; the version it had before is returned.
 
-    Safe when many processes do it at once: one does, the others wait and find it done.
+    A new registry is filled by ``fill`` in the same transaction: it is never seen empty. Safe when many processes do it
+    at once: one does, the others wait and find it done.
 
     Raises:
         Unavailable: a newer version of the package wrote this registry.
     """
-    found = _version(connection)
-    if found == len(steps):
-        return found
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    if _version(connection) == len(steps):
+        return len(steps)
+    with transaction(connection):
         version = _version(connection)
         if version > len(steps):
             raise Unavailable(
@@ -59,12 +63,23 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> in
         for step in steps[version:]:
             for statement in step:
                 connection.execute(statement)
+        if version == 0 and fill is not None:
+            fill(connection)
         connection.execute(f"PRAGMA user_version = {len(steps)}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
     return version
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is written inside, or, after an exception, nothing; other writers wait."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:  # SQLite itself rolls back after some errors (a full disk)
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -17,6 +17,7 @@ from ..core.spec import JobSpec
 from ..core.states import ACTIVE, FINAL, MOVES, JobState
 from .database import Database
 from .home import DataHome
+from .migrations import transaction
 from .rebuild import recovered
 from .rows import COLUMNS, JobRow, values_of
 
@@ -66,14 +67,17 @@ class Registry:
 
     def rebuild(self) -> int:
         """Take up every whole job folder that has no row yet; how many there were. Safe to repeat."""
-        return self._db.run(self._adopt)
+
+        def work(db: sqlite3.Connection) -> int:
+            with transaction(db):
+                return self._adopt(db)
+
+        return self._db.run(work)
 
     def _adopt(self, connection: sqlite3.Connection) -> int:
         rows = sorted(recovered(self.home.jobs), key=lambda row: row["created_at"])
         before = connection.total_changes
-        connection.execute("BEGIN IMMEDIATE")
         connection.executemany(_INSERT, rows)
-        connection.execute("COMMIT")
         return connection.total_changes - before
 
     # --- reading -----------------------------------------------------------------------------------------------------
@@ -248,16 +252,13 @@ class Registry:
         """Remove the row of a job that has ended; False when it has not, or there is none."""
 
         def work(db: sqlite3.Connection) -> bool:
-            db.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(db):
                 gone = db.execute(
                     f"DELETE FROM jobs WHERE id = ? AND state IN {_FINAL}",  # noqa: S608
                     (job_id,),
                 ).rowcount
                 if gone:
                     db.execute("DELETE FROM cursors WHERE job = ?", (job_id,))
-            finally:
-                db.execute("COMMIT")
             return gone == 1
 
         return self._db.run(work)

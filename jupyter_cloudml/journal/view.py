@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from ..core import events
@@ -10,6 +11,7 @@ from ..core.states import JobState, is_legal
 from .series import Series, finite
 
 _MAX_NOTES = 100
+_BEGINNINGS = {JobState.QUEUED, JobState.STARTING, JobState.RUNNING}
 _KNOWN_STATES = {state.value: state for state in JobState}
 
 
@@ -62,7 +64,7 @@ class Progress:
 class JobView:
     """A job as its events tell it. Feed it with ``apply``; it takes bounded space however long the job runs.
 
-    A state report that is late or illegal is dropped. A report of a live state that is newer than a final one is a new
+    A state report that is late or illegal is dropped. A report of a beginning that is newer than the end is a new
     attempt: error, end and progress start afresh, metrics go on. Unknown kinds and malformed fields are passed over.
     """
 
@@ -92,7 +94,8 @@ class JobView:
         handler = _HANDLERS.get(event["k"])
         self.last_event_at = max(self.last_event_at or 0.0, float(event["t"]))
         if handler is not None:
-            handler(self, event)
+            with suppress(TypeError, ValueError, AttributeError):  # the far side may write anything
+                handler(self, event)
 
     def _state(self, event: dict[str, Any]) -> None:
         state = _KNOWN_STATES.get(str(event.get("state")))
@@ -113,7 +116,7 @@ class JobView:
 
     def _may_move(self, state: JobState, at: float) -> bool:
         if self.state.is_final:
-            return not state.is_final and self.ended_at is not None and at > self.ended_at
+            return state in _BEGINNINGS and self.ended_at is not None and at > self.ended_at
         return is_legal(self.state, state) or (state is self.state is JobState.QUEUED)
 
     def _start_afresh(self) -> None:

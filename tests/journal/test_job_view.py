@@ -52,7 +52,12 @@ def test_a_whole_life_is_told() -> None:
 
 def test_late_and_illegal_reports_are_dropped() -> None:
     view = fold([_state(1, "RUNNING"), _state(5, "FAILED", error={"type": "E", "message": "m"})])
-    for event in (_state(4, "RUNNING"), _state(6, "SUCCEEDED"), _state(6, "MELTED")):
+    for event in (
+        _state(4, "RUNNING"),
+        _state(6, "SUCCEEDED"),
+        _state(6, "STOPPING"),
+        _state(6, "MELTED"),
+    ):
         view.apply(event)
     assert (view.state, view.ended_at, view.attempt) == (JobState.FAILED, 5, 1)
     assert view.error == {"type": "E", "message": "m"}
@@ -124,7 +129,19 @@ def test_a_curve_is_ordered_true_and_bounded(count: int, seed: int) -> None:
         assert {min(values), max(values)} <= {value for _, value in points}
 
 
-def test_unknown_kinds_are_passed_over() -> None:
+def test_unknown_kinds_and_malformed_fields_are_passed_over() -> None:
     view = JobView()
+    for kind in (
+        "metric",
+        "param",
+        "progress",
+        "resource",
+        "checkpoint",
+        "note",
+        "state",
+        "result",
+    ):
+        for junk in ("text", [1], {"a": "b"}, {"a": None}):
+            view.apply(_event(1.0, kind, m=junk, p=junk, n=junk, total=junk, rss=junk, state=junk))
     view.apply(_event(1.5, "from-the-future", x=1))
     assert (view.state, view.last_event_at) == (JobState.QUEUED, 1.5)
