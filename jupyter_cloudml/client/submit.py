@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import shutil
@@ -30,12 +31,13 @@ WARN_BYTES = 256 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What to run and the names around it. ``transform`` is the shell's; ``hidden`` are the shell's own names."""
+    """What to run and the names around it. ``transform`` and ``name_of`` are the shell's, ``hidden`` its own names."""
 
     text: str
     namespace: dict[str, Any]
     kind: str = "cell"
     transform: Callable[[str], str] | None = None
+    name_of: Callable[[str], str] | None = None
     hidden: frozenset[str] = frozenset()
     values: Mapping[str, Any] | None = None
     execution_count: int = 1
@@ -150,9 +152,10 @@ def _capture(source: Source, spec: JobSpec) -> tuple[CellNames, CapturePlan]:
 
 
 def raise_syntax_error(source: Source, why: str) -> None:
-    """Raise what Python itself raises for the text."""
+    """Raise what Python itself raises for the text, under the name that the shell gives to its cells."""
     text = source.transform(source.text) if source.transform else source.text
-    compile(text, "<cell>", "exec", dont_inherit=True)
+    name = source.name_of(text) if source.name_of else "<cell>"
+    compile(text, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     raise BadInput(f"the cell is not Python: {why}")
 
 

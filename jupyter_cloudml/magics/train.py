@@ -125,6 +125,8 @@ def one_sentence(method: _F) -> _F:
             if hasattr(exc, "_render_traceback_"):
                 raise
             raise plainly(exc) from None
+        except SyntaxError as exc:
+            raise exc.with_traceback(None) from None
 
     return call  # type: ignore[return-value]
 
@@ -237,6 +239,7 @@ class CloudMagics(Magics):  # type: ignore[misc]
             text=cell,
             namespace=shell.user_ns,
             transform=shell.transform_cell,
+            name_of=lambda text: shell.compile.cache(text, shell.execution_count, raw_code=cell),
             hidden=frozenset(shell.user_ns_hidden),
             execution_count=shell.execution_count,
         )
