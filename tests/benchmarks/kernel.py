@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -41,7 +42,10 @@ class Kernel:
         self._env = {**os.environ, **QUIET, "CLOUDML_HOME": str(home)}
         self._env.pop("MLFLOW_TRACKING_URI", None)
         self._cwd = cwd
-        self._manager = KernelManager(kernel_name="python3", transport="ipc")
+        door = cwd / f"kernel-{secrets.token_hex(4)}.json"
+        self._manager = KernelManager(
+            kernel_name="python3", transport="ipc", connection_file=str(door), ip=f"{door}-ipc"
+        )
 
     def __enter__(self) -> Kernel:
         self._manager.start_kernel(env=self._env, cwd=str(self._cwd))
@@ -109,12 +113,11 @@ def agent_ended(home: Path) -> Iterator[DataHome]:
 
 def stop_agent(home: DataHome) -> None:
     from jupyter_cloudml.agent.nudge import nudge
-
     from jupyter_cloudml.core.errors import Unavailable
     from jupyter_cloudml.journal.lease import lease_holder
 
     with contextlib.suppress(Unavailable):
-        nudge(home, {"op": "stop"})
+        nudge(home, "stop")
     deadline = time.monotonic() + 20
     while lease_holder(home.agent_lock) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -123,14 +126,13 @@ def stop_agent(home: DataHome) -> None:
 def wait_for_warmth(home: DataHome, *, timeout_s: float = 120.0) -> dict[str, Any]:
     """Until the agent says that a spare is ready; its last status."""
     from jupyter_cloudml.agent.nudge import nudge
-
     from jupyter_cloudml.core.errors import Unavailable
 
     deadline = time.monotonic() + timeout_s
     status: dict[str, Any] = {}
     while time.monotonic() < deadline:
         with contextlib.suppress(Unavailable):
-            status = nudge(home, {"op": "status"})
+            status = nudge(home, "status")
             if _spares(status):
                 return status
         time.sleep(0.1)
