@@ -24,7 +24,7 @@ _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _HINTS = {
     sqlite3.SQLITE_BUSY: "another process is writing it: try again",
     sqlite3.SQLITE_LOCKED: "another process is writing it: try again",
-    sqlite3.SQLITE_FULL: "the disk is full: free some space (%cloudjobs --prune removes old jobs)",
+    sqlite3.SQLITE_FULL: "the disk is full: free some space where the data directory lies",
     sqlite3.SQLITE_READONLY: "set CLOUDML_HOME to a directory that you may write",
     sqlite3.SQLITE_CANTOPEN: "set CLOUDML_HOME to a directory that you may write",
     sqlite3.SQLITE_PERM: "set CLOUDML_HOME to a directory that you may write",

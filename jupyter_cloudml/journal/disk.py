@@ -8,8 +8,8 @@ from pathlib import Path
 from ..core.errors import Unavailable
 
 _HINTS = {
-    errno.ENOSPC: "the disk is full: free some space (%cloudjobs --prune removes old jobs)",
-    errno.EDQUOT: "your disk quota is used up: free some space (%cloudjobs --prune removes old jobs)",
+    errno.ENOSPC: "the disk is full: free some space where the data directory lies",
+    errno.EDQUOT: "your disk quota is used up: free some space where the data directory lies",
     errno.EFBIG: "the file reached the size limit of this process (ulimit -f)",
     errno.EROFS: "the file system is read-only: set CLOUDML_HOME to a directory that you may write",
     errno.EACCES: "set CLOUDML_HOME to a directory that you may write",
