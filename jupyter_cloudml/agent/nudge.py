@@ -48,19 +48,28 @@ def ensure_agent(home: DataHome, *, timeout_s: float = START_S) -> None:
         _wait_until_it_listens(home, deadline)
 
 
-def nudge(home: DataHome, op: str = "nudge", *, timeout_s: float = ANSWER_S, **fields: Any) -> Any:
-    """Send one request to the agent, which is started when it is not there; its answer, a dictionary.
+def nudge(
+    home: DataHome,
+    op: str | Mapping[str, Any] = "nudge",
+    *,
+    timeout_s: float = ANSWER_S,
+    **fields: Any,
+) -> Any:
+    """Send one request to the agent; its answer, a dictionary. ``op`` is its name, or the whole request.
 
-    ``nudge(home)`` makes it look at the registry; ``nudge(home, job=id)`` at that job only, which is faster.
+    ``nudge(home)`` makes it look at the registry; ``nudge(home, job=id)`` at that job only, which is faster. An agent that
+    is not there is started, but not to be stopped or to say how it is.
 
     Raises:
         Unavailable: no agent can be started, or it does not answer in time.
         CloudMLError: the agent refuses the request.
     """
-    message = {"op": op, **fields}
+    message = {"op": op, **fields} if isinstance(op, str) else {**op, **fields}
     try:
         return request(home, message, timeout_s=timeout_s)
     except _NobodyThere:
+        if message["op"] in ("stop", "status"):
+            raise
         ensure_agent(home)
         return request(home, message, timeout_s=timeout_s)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..core.spec import JobSpec, TargetRef
 from ..journal.home import DataHome
@@ -25,7 +27,7 @@ class Places:
         target = open_target(ref, config=config, home=self._home)
         if not isinstance(target, LocalTarget):
             return target
-        options = config.targets.get("local", {}).get(target.name, {})
+        options: Mapping[str, Any] = config.targets.get("local", {}).get(target.name, {})
         return LocalTarget.from_config(
             target.name, options, home=self._home, launcher=self._launcher
         )

@@ -7,12 +7,7 @@ from collections.abc import Mapping
 
 VARIABLE = "CLOUDML_PRELOAD"
 
-_LIGHT = (
-    "jupyter_cloudml.worker.main",
-    "jupyter_cloudml.worker.shell",
-    "jupyter_cloudml.agent.start",
-    "IPython",
-)
+_LIGHT = ("jupyter_cloudml.agent.start", "jupyter_cloudml.worker.main", "IPython")
 _FULL = (
     *_LIGHT,
     "numpy",
@@ -56,4 +51,5 @@ def import_all(name: str) -> list[str]:
             importlib.import_module(module)
         except ImportError:
             missing.append(module)
+    importlib.import_module("jupyter_cloudml.worker.warm").warm_imports()
     return missing
