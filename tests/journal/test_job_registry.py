@@ -381,8 +381,7 @@ def test_a_full_disk_is_unavailable_and_the_registry_goes_on_afterwards(registry
     registry.insert(_spec(1), 1.0)
     registry._db.run(lambda db: db.execute("PRAGMA max_page_count = 1"))
     with pytest.raises(Unavailable, match="full") as caught:
-        for number in range(2, 200):
-            registry.insert(_spec(number), 1.0)
+        [registry.insert(_spec(number), 1.0) for number in range(2, 200)]
     assert "free some space" in caught.value.hint
     registry._db.run(lambda db: db.execute("PRAGMA max_page_count = 100000"))
     registry.insert(_spec(500), 1.0)
