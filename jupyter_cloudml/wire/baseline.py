@@ -174,17 +174,17 @@ class Baseline:
 
 
 _BLANK: dict[str, Any] = {
-    "list": lambda note: [],
-    "deque": lambda note: [],
-    "dict": lambda note: {},
-    "set": lambda note: set(),
+    "list": lambda _: [],
+    "deque": lambda _: [],
+    "dict": lambda _: {},
+    "set": lambda _: set(),
     "attributes": lambda note: (note[0], {}),
-    "slots": lambda note: {},
-    "class": lambda note: {},
-    "cell": lambda note: object(),
+    "slots": lambda _: {},
+    "class": lambda _: {},
+    "cell": lambda _: object(),
     "function": lambda note: (note[0], object(), object(), {}),
     "object array": lambda note: (note[0], []),
-    "exception": lambda note: [],
+    "exception": lambda _: [],
 }
 
 

@@ -134,7 +134,7 @@ class Outgoing:
         if self.exception is None:
             return {}
         kind = type(self.exception)
-        described = {
+        described: dict[str, Any] = {
             "type": f"{kind.__module__}.{kind.__qualname__}",
             "message": _text(self.exception),
         }

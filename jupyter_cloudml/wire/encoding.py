@@ -59,7 +59,7 @@ def encode(
                 raise CannotTravel(reason.message, hint=reason.hint) from failure.cause
             left_out[failure.name] = str(reason)
             continue
-        return _finish(attempt, left_out, limits)
+        return _finish(attempt, left_out, limits, blobs)
 
 
 class RootFailed(Exception):
@@ -143,7 +143,7 @@ class Attempt:
         bytes_before, written_before = regions.total_bytes, self.file.tell()
         try:
             entry, how = self._entry(value)
-        except Exception as exc:  # noqa: BLE001  a user's __reduce__ may raise anything
+        except Exception as exc:  # a user's __reduce__ may raise anything
             raise RootFailed(name, exc) from exc
         self.entries[name] = entry
         size = regions.total_bytes - bytes_before + self.file.tell() - written_before
@@ -157,9 +157,8 @@ class Attempt:
         kind = type(value)
         if self.known and id(value) in self.known:
             return {"ref": self.known[id(value)]}, "same"
-        if kind is types.ModuleType and sys.modules.get(value.__name__) is value:
-            if value.__name__ != "__main__":
-                return {"module": value.__name__}, "module"
+        if kind is types.ModuleType and _is_imported(value):
+            return {"module": value.__name__}, "module"
         if self.leaves.covers(kind) and not _has_attributes(value, kind):
             number = self.leaves.add(value)
             if number is not None:
@@ -190,7 +189,7 @@ class Attempt:
         """Which number each captured object has."""
         memo: dict[int, Any] = {}
         if self._pickler is not None:
-            memo = {number: obj for number, obj in self._pickler.memo.copy().values()}
+            memo = dict(self._pickler.memo.copy().values())
         return Identity(leaves=self.leaves.objects, memo=memo)
 
 
@@ -214,7 +213,9 @@ def _collect(attempt: Attempt, values: dict[str, Any], left_out: dict[str, str])
         read.clear()
 
 
-def _finish(attempt: Attempt, left_out: dict[str, str], limits: Limits) -> Encoded:
+def _finish(
+    attempt: Attempt, left_out: dict[str, str], limits: Limits, blobs: BlobStore
+) -> Encoded:
     total = attempt.leaves.regions.total_bytes + attempt.file.tell()
     if limits.max_bytes and total > limits.max_bytes:
         largest = max(attempt.reports.values(), key=lambda report: report.bytes)
@@ -234,7 +235,7 @@ def _finish(attempt: Attempt, left_out: dict[str, str], limits: Limits) -> Encod
         report=_report(attempt, limits),
         left_out=left_out,
         objects=identity,
-        blobs=attempt.leaves.regions.blobs,
+        blobs=blobs,
     )
 
 
@@ -253,6 +254,10 @@ def _report(attempt: Attempt, limits: Limits) -> list[ValueReport]:
         )
         for one in attempt.reports.values()
     ]
+
+
+def _is_imported(module: types.ModuleType) -> bool:
+    return module.__name__ != "__main__" and sys.modules.get(module.__name__) is module
 
 
 def _has_attributes(value: Any, kind: type) -> bool:

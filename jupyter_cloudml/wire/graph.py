@@ -82,7 +82,10 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return _reduce_exception(obj)
         if obj is sys.stdout or obj is sys.stderr or obj is sys.stdin:
             return rebuild.standard_stream, (_stream_name(obj),)
-        return super().reducer_override(obj)
+        reduced = super().reducer_override(obj)
+        if isinstance(obj, type) and reduced is not NotImplemented and "__slots__" in vars(obj):
+            return _with_slots(obj, reduced)
+        return reduced
 
     def _reduce_leaf(self, obj: Any) -> Any:
         if self.private:
@@ -187,6 +190,20 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
         if file in (sys.stdout, sys.stderr, sys.stdin):
             return rebuild.standard_stream, (_stream_name(file),)
         raise CannotTravel(f"an open file ({getattr(file, 'name', file)!r}) cannot travel")
+
+
+def _with_slots(kind: type, reduced: Any) -> Any:
+    """cloudpickle's class, whose instances then have these slots and no ``__dict__``, as the class here."""
+    func, args, state, *rest = reduced
+    if len(args) != 6 or not isinstance(args[3], dict):
+        return reduced
+    args = (*args[:3], {**args[3], "__slots__": vars(kind)["__slots__"]}, *args[4:])
+    members = {
+        name: value
+        for name, value in state[0].items()
+        if not isinstance(value, types.MemberDescriptorType) and name != "__slots__"
+    }
+    return func, args, (members, state[1]), *rest
 
 
 def _reduce_ref(_: GraphPickler, ref: Any) -> Any:
@@ -295,10 +312,10 @@ class _FingerPickler(GraphPickler):
         self.persistent_id = lambda obj: known.get(id(obj))
         super().__init__(file, session)
 
-    def _keep_buffer(self, buffer: pickle.PickleBuffer) -> bool:
+    def _keep_buffer(self, buffer: pickle.PickleBuffer) -> bool:  # noqa: ARG002
         return True
 
-    def _reduce_leaf(self, obj: Any) -> Any:
+    def _reduce_leaf(self, obj: Any) -> Any:  # noqa: ARG002
         return None
 
 

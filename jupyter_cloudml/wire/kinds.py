@@ -91,7 +91,7 @@ def facets_of(obj: Any, namespace: dict[str, Any]) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _facets_of_type(kind: type) -> tuple[str, ...]:
+def _facets_of_type(kind: Any) -> tuple[str, ...]:
     if kind in _FROZEN_TYPES or kind.__module__ in _FROZEN_MODULES:
         return ()
     if kind is types.CellType:
@@ -131,7 +131,7 @@ def _is_package_value(kind: type) -> bool:
 
 def _own_facets(kind: type) -> tuple[str, ...]:
     found: list[str] = []
-    if any("__dict__" in vars(base) for base in kind.__mro__) or kind.__dictoffset__:
+    if kind.__dictoffset__:
         found.append("attributes")
     if any(
         isinstance(m, types.MemberDescriptorType)

@@ -92,7 +92,7 @@ def make_code(
         return code
     if source:
         for found in _codes(compile_source(source, filename), ""):
-            if found[0] == qualname and found[1].co_firstlineno == line:
+            if found[0].endswith(qualname) and found[1].co_firstlineno == line:
                 return found[1]
     raise FarSideError(
         f"function {qualname!r} was compiled by {tag} and cannot run on {PYTHON_TAG}",
@@ -105,9 +105,9 @@ def compile_source(source: str, filename: str) -> types.CodeType:
     """A whole cell compiled as IPython does: top-level await is allowed."""
     import ast
 
-    return compile(
-        source, filename, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
-    )
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    code: types.CodeType = compile(source, filename, "exec", flags=flags, dont_inherit=True)
+    return code
 
 
 def _codes(code: types.CodeType, scope: str) -> Iterator[tuple[str, types.CodeType]]:

@@ -185,7 +185,7 @@ class RegionReader:
         if storage is not None and storage.device.type != "cpu":
             now = memoryview(bytes(storage.cpu()))
         if "at" in entry:
-            return now == self._packed(entry)
+            return bool(now == self._packed(entry))
         return digest_of(now, portable=entry["blob"].startswith("b2")) == entry["blob"]
 
     def check(self) -> None:

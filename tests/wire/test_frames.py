@@ -1,0 +1,113 @@
+"""pandas and polars: exotic frames are exact, and change in place at home."""
+
+from __future__ import annotations
+
+import pytest
+
+FRAMES = {
+    "plain": "pd.DataFrame({'a': [1, 2], 'b': [1.5, None], 'c': ['x', 'y']}, index=['r', 's'])",
+    "empty": "pd.DataFrame()",
+    "categorical": "pd.DataFrame({'c': pd.Categorical(['a', 'b', None], ['b', 'a'], ordered=True)})",
+    "time zones": "pd.DataFrame({'t': pd.date_range('2024', periods=3, tz='Europe/Berlin')})",
+    "multi index": (
+        "pd.DataFrame([[1, 2]] * 2, index=pd.MultiIndex.from_tuples([(1, 'a'), (2, 'b')], names=['n', 'l']),"
+        " columns=pd.MultiIndex.from_product([['x'], ['y', 'z']]))"
+    ),
+    "object": "pd.DataFrame({'o': [1, 'a', [2]]}, dtype=object)",
+    "nullable": "pd.DataFrame({'i': pd.array([1, None], 'Int64'), 'b': pd.array([True, None], 'boolean')})",
+    "period": "pd.DataFrame({'p': pd.period_range('2024-01', periods=2, freq='M')})",
+    "sparse": "pd.DataFrame({'s': pd.arrays.SparseArray([0, 0, 1])})",
+    "duplicate columns": "pd.DataFrame([[1, 2.5, 'x']], columns=['a', 'a', 'a'])",
+    "wide": "pd.DataFrame(np.arange(600.0).reshape(3, 200))",
+    "interval": "pd.DataFrame({'i': pd.interval_range(0, 2)})",
+    "large": "pd.DataFrame(np.arange(600_000.0).reshape(-1, 3), columns=list('xyz'))",
+}
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_frame_arrives_and_returns_exactly(nb, kind):
+    nb.home(f"import numpy as np, pandas as pd\ndf = {FRAMES[kind]}\ndf.attrs['note'] = 1")
+    df = nb.ns["df"]
+    nb.far(
+        f"""
+        import pandas.testing as t
+        expected = {FRAMES[kind]}
+        t.assert_frame_equal(df, expected, check_freq=True)
+        blocks = len(df._mgr.blocks) <= 100
+        attrs = df.attrs
+        same = df
+        new = expected
+        """
+    )
+    assert nb.ns["attrs"] == {"note": 1}
+    assert nb.ns["blocks"]
+    assert nb.ns["same"] is df
+    assert nb.result["patches"] == []
+    nb.home("import pandas.testing; pandas.testing.assert_frame_equal(new, df)")
+
+
+CHANGES = {
+    "new column": "df['z'] = df['a'] * 2",
+    "replaced column": "df['a'] = [7.5, 8.5, 9.5]",
+    "dropped column": "df.drop(columns='b', inplace=True)",
+    "dropped rows": "df.drop(index=0, inplace=True)",
+    "one value": "df.loc[1, 'a'] = 50",
+    "text value": "df.loc[1, 'c'] = 'new'",
+    "sorted": "df.sort_values('b', ascending=False, inplace=True)",
+    "renamed": "df.columns = ['p', 'q', 'r']",
+    "index name": "df.index.name = 'row'",
+    "attrs": "df.attrs['k'] = [1]",
+    "set index": "df.set_index('c', inplace=True)",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_frame_changed_in_place_there_is_the_same_changed_object_here(nb, change):
+    nb.home(
+        """
+        import pandas as pd
+        df = pd.DataFrame({'a': [1, 2, 3], 'b': [1.0, 2.0, 3.0], 'c': ['x', 'y', 'z']})
+        alias, untouched, expected = [df], df.copy(deep=False), df.copy()
+        original = df.copy()
+        """
+    )
+    df = nb.ns["df"]
+    nb.far(CHANGES[change], "df")
+    nb.home(CHANGES[change].replace("df", "expected"))
+    assert nb.ns["alias"][0] is nb.ns["df"] is df
+    nb.home("pd.testing.assert_frame_equal(df, expected); pd.testing.assert_frame_equal(untouched, original)"
+            if change != "index name" else "pd.testing.assert_frame_equal(df, expected)")
+    assert df.attrs == nb.ns["expected"].attrs
+
+
+def test_frame_changed_in_one_column_sends_only_that_column(nb):
+    nb.home("import numpy as np, pandas as pd\ndf = pd.DataFrame(np.random.rand(100_000, 10))")
+    nb.far("df[3] = 1.0", "df")
+    sent = sum(r["size"] for r in nb.result["regions"] if "size" in r and r.get("from") != "bundle")
+    assert sent <= 1_000_000
+
+
+def test_series_changed_in_place_and_index_travel(nb):
+    nb.home("import pandas as pd\ns = pd.Series([1, 2], name='n'); i = pd.Index(['a', 'b'], name='x')")
+    s = nb.ns["s"]
+    nb.far("s[0] = 9; s.name = 'm'; kept = (type(i).__name__, i.name)")
+    assert nb.ns["s"] is s
+    assert s.tolist() == [9, 2]
+    assert s.name == "m"
+    assert nb.ns["kept"] == ("Index", "x")
+
+
+def test_polars_frame_arrives_changes_in_place_and_returns(nb):
+    pytest.importorskip("polars")
+    nb.home(
+        """
+        import polars as pl
+        df = pl.DataFrame({'a': [1, None], 'b': ['x', 'y'], 'l': [[1], []]}); alias = [df]
+        """
+    )
+    df = nb.ns["df"]
+    nb.far("kept = df.schema['l'] == pl.List(pl.Int64); df.insert_column(0, pl.Series('n', [5, 6])); new = df.head(1)")
+    assert nb.ns["kept"]
+    assert nb.ns["alias"][0] is df
+    assert df.columns == ["n", "a", "b", "l"]
+    assert nb.ns["new"].shape == (1, 4)
