@@ -215,6 +215,39 @@ JOB_FLAGS: tuple[Flag, ...] = (
 )
 
 
+LIST_FLAGS = (
+    Flag(
+        names=("--state",), word="state", fold=keep, takes="STATE", help="only jobs in this state"
+    ),
+    Flag(
+        names=("--on",),
+        word="on",
+        fold=keep,
+        takes="kind[:name]",
+        completes="target",
+        help="only this target",
+    ),
+    Flag(
+        names=("--experiment",),
+        word="experiment",
+        fold=keep,
+        takes="E",
+        help="only this experiment",
+    ),
+    Flag(names=("-n", "--limit"), word="limit", fold=keep, takes="N", help="how many (default 20)"),
+)
+FOLLOW_FLAGS = (
+    Flag(
+        names=("-f", "--follow"),
+        word="follow",
+        fold=switch,
+        arity=0,
+        help="go on until the job ends",
+    ),
+)
+OUTPUT_FLAGS = tuple(flag for flag in JOB_FLAGS if flag.word == "outputs")
+
+
 def parse_line(
     command: str, line: str, flags: Sequence[Flag], positional: Sequence[str] = ()
 ) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class Job:
 
     def text(self) -> str:
         """What it printed so far: its streams, the text of its displays, its traceback."""
-        return "".join(_texts(self._events()))
+        return "".join(piece for _, piece in texts(self._events()))
 
     def _events(self) -> list[dict[str, Any]]:
         reader = JournalReader(self._paths.journal())
@@ -132,7 +132,7 @@ class Job:
     def live_text(self) -> Iterator[str]:
         """The text that it prints, piece by piece, from its beginning to the end of the job."""
         for batch in batches(self.from_start(), Pace()):
-            yield from _texts(batch)
+            yield from (piece for _, piece in texts(batch))
 
     # --- as a Future ---------------------------------------------------------------------------------------------------
 
@@ -279,17 +279,14 @@ class Job:
         return failure_of(self._paths, rebuilt.applied if rebuilt else None)
 
 
-def _texts(events: list[dict[str, Any]]) -> Iterator[str]:
+def texts(events: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """What ``events`` show, as text: pieces with the stream (``stdout``, ``stderr``) that they belong to."""
     for event in events:
         output: Mapping[str, Any] = event.get("output") or {}
         if output.get("output_type") == "stream":
-            yield output["text"]
+            yield output.get("name", "stdout"), output["text"]
         elif output.get("output_type") == "error":
-            yield (
-                "\n".join(
-                    output.get("traceback") or [f"{output.get('ename')}: {output.get('evalue')}"]
-                )
-                + "\n"
-            )
+            lines = output.get("traceback") or [f"{output.get('ename')}: {output.get('evalue')}"]
+            yield "stderr", "\n".join(lines) + "\n"
         elif "text/plain" in (output.get("data") or {}):
-            yield output["data"]["text/plain"] + "\n"
+            yield "stdout", output["data"]["text/plain"] + "\n"

@@ -15,11 +15,8 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from ..capture.plan import user_names
 from ..client.flags import Flag
-from ..client.session import configuration, current_session
 from ..core.errors import CloudMLError
-from ..targets.registry import names as target_names
 from .train import FLAGS_OF
 
 _LINE = re.compile(r"^\s*%{1,2}(cloud\w+)\s(.*)$", re.DOTALL)
@@ -96,6 +93,8 @@ def _values(
     if kind == "job":
         return _jobs()
     if kind == "variable":
+        from ..capture.plan import user_names
+
         return sorted(name for name in user_names(namespace, hidden) if not name.startswith("_"))
     if kind == "secret":
         return sorted(os.environ)
@@ -103,6 +102,9 @@ def _values(
 
 
 def _targets() -> list[str]:
+    from ..client.session import configuration
+    from ..targets.registry import names as target_names
+
     try:
         return target_names(configuration())
     except CloudMLError:
@@ -110,6 +112,8 @@ def _targets() -> list[str]:
 
 
 def _jobs() -> list[str]:
+    from ..client.session import current_session
+
     try:
         return [row.id for row in current_session().registry.list_jobs(limit=MAX_JOBS)]
     except CloudMLError:

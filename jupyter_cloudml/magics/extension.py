@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..client.job import Job
-from ..client.session import current_session
 from ..core.errors import CloudMLError
-from .card import bundle
 from .complete import matcher
 from .train import CloudMagics
+
+if TYPE_CHECKING:
+    from ..client.job import Job
 
 
 def load(shell: Any) -> CloudMagics:
@@ -24,7 +24,8 @@ def load(shell: Any) -> CloudMagics:
         if getattr(known, "matcher_identifier", "") != "cloudml_matcher"
     ]
     shell.Completer.custom_matchers.append(matcher(shell))
-    shell.display_formatter.mimebundle_formatter.for_type(Job, _job_bundle)
+    formatter = shell.display_formatter.mimebundle_formatter
+    formatter.for_type_by_name("jupyter_cloudml.client.job", "Job", _job_bundle)
     threading.Thread(target=_warm, name="cloudml-warm", daemon=True).start()
     return magics
 
@@ -39,10 +40,16 @@ def unload(shell: Any) -> None:
 
 
 def _job_bundle(job: Job, **_: Any) -> dict[str, Any]:
+    from .card import bundle
+
     return bundle(job.snapshot())
 
 
 def _warm() -> None:
-    """Start the agent and its zygote ahead of the first cell. A failure is silent here: the first launch reports it."""
+    """Load what the first cell needs, start the agent and its zygote. A failure is silent: the first launch reports it."""
+    from ..client.session import current_session
+    from . import verbs
+
+    del verbs
     with contextlib.suppress(CloudMLError):
         current_session().warm()

@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import Any
 
 from ..capture import modules
+from ..client.launch import Prepared, Source, prepare
 from ..client.options import SubmitOptions
 from ..client.session import Session
-from ..client.submit import Prepared, Source, prepare
 from ..client.text import size, table
 from ..core.ids import new_job_id
 from ..core.spec import Origin

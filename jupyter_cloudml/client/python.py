@@ -13,11 +13,11 @@ from ..core.errors import BadInput
 from ..core.spec import Origin
 from ..core.states import JobState
 from .job import RESULT, Job
+from .launch import Source, launch
 from .lookup import get
 from .options import SubmitOptions, options_from
 from .origin import origin
 from .session import configuration, current_session
-from .submit import Source, launch
 
 _FUNCTION, _ARGS, _KWARGS = "__cloudml_function__", "__cloudml_args__", "__cloudml_kwargs__"
 _CALL = f"{RESULT} = {_FUNCTION}(*{_ARGS}, **{_KWARGS})"

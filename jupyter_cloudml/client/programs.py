@@ -1,0 +1,84 @@
+"""Whole programs as jobs: a script, a notebook, a line of code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import BadInput
+from .flags import literal
+from .job import Job
+from .launch import Source, launch
+from .options import options_from
+from .origin import origin
+from .session import configuration, current_session
+
+
+def submit_program(
+    *, file: str, code: str, output: str, arguments: Sequence[str], words: Mapping[str, Any]
+) -> Job:
+    """Start a script (as ``__main__``, with ``sys.argv``), a notebook (by papermill) or a line of code.
+
+    The text travels as it is now; a later change of the file is not seen. ``--detach`` among the words changes nothing
+    here: it is the surface that waits.
+
+    Raises:
+        BadInput: not exactly one of ``file`` and ``code``, or the file cannot be read.
+    """
+    if bool(file) == bool(code):
+        raise BadInput(
+            "run needs one script, notebook or -c code",
+            hint="jupyter cloudml run train.py --gpus 1",
+        )
+    options = options_from(words, configuration().defaults.given())
+    if code:
+        source = Source(text=code, namespace={}, kind="code")
+    elif file.endswith(".ipynb"):
+        parameters = {**options.params}
+        source = Source(
+            text=_notebook(Path(file), output, parameters), namespace={}, kind="notebook"
+        )
+    else:
+        source = _script(Path(file), arguments)
+    name = options.name or (Path(file).stem if file else "")
+    session = current_session()
+    launched = launch(
+        session,
+        source,
+        options_from({**words, "name": name}, configuration().defaults.given()),
+        origin(os.environ),
+    )
+    return Job(launched.id, session, home=launched.home)
+
+
+def _script(path: Path, arguments: Sequence[str]) -> Source:
+    """A script sees ``__file__`` and, when it has arguments, ``sys.argv`` (set by one line in front of its own)."""
+    text = _text(path)
+    if arguments:
+        text = f"import sys; sys.argv[:] = {[str(path), *arguments]!r}\n{text}"
+    return Source(text=text, namespace={}, kind="script", values={"__file__": str(path.absolute())})
+
+
+def _notebook(path: Path, output: str, parameters: Mapping[str, Any]) -> str:
+    """Code that executes a notebook with papermill and keeps every output, also of a run that fails."""
+    _text(path)
+    target = Path(output) if output else path.with_name(f"{path.stem}.executed.ipynb")
+    said = {
+        name: literal(value) if isinstance(value, str) else value
+        for name, value in parameters.items()
+    }
+    return (
+        "import papermill\n"
+        f"_ = papermill.execute_notebook({str(path.absolute())!r}, {str(target.absolute())!r}, "
+        f"parameters={said!r}, cwd={str(path.absolute().parent)!r}, progress_bar=False)\n"
+        f"print('executed notebook:', {str(target.absolute())!r})"
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise BadInput(f"{str(path)!r} cannot be read: {exc}") from exc

@@ -1,0 +1,134 @@
+"""What the magics do: one call of the client each, and a cell that looks at the job."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+from weakref import WeakValueDictionary
+
+from ..client.failure import dressed
+from ..client.flags import FOLLOW_FLAGS, JOB_FLAGS, LIST_FLAGS, OUTPUT_FLAGS, Flag, parse_line
+from ..client.job import Job
+from ..client.launch import Source, launch
+from ..client.lookup import get, jobs
+from ..client.options import SubmitOptions, options_from
+from ..client.session import Session, configuration, current_session
+from ..core.errors import BadInput
+from ..core.spec import TargetRef
+from .context import cell_origin, is_batch
+from .report import CaptureReport, dry_run
+from .settle import settle
+from .tables import JobTable
+from .train import CONFIG_FLAGS
+from .watch import Watch
+
+
+class Verbs:
+    """The verbs of one kernel. ``defaults`` are what ``%cloudconfig`` set in it."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.defaults: dict[str, Any] = {}
+        self.batch: bool | None = None
+        self._detached: dict[str, Job] = {}
+        self._returned: WeakValueDictionary[str, Job] = WeakValueDictionary()
+
+    @property
+    def _session(self) -> Session:
+        return current_session()
+
+    def train(self, line: str, cell: str) -> Job | CaptureReport | None:
+        words = parse_line("%%cloudtrain", line, JOB_FLAGS, ("name",))
+        options = self._options(words)
+        source = self._source(cell)
+        origin = cell_origin(self.shell, os.environ)
+        if options.dry_run:
+            return dry_run(self._session, source, options, origin)
+        launched = launch(self._session, source, options, origin)
+        for warning in launched.warnings:
+            sys.stderr.write(f"cloudml: {warning}\n")
+        job = Job(launched.id, self._session, home=launched.home)
+        if options.detach:
+            self._returned[job.id] = job
+            return job
+        self._look(job)
+        return None
+
+    def attach(self, line: str) -> None:
+        self._look(self._job("%cloudattach", line, ())[0])
+
+    def pull(self, line: str) -> None:
+        job, words = self._job("%cloudpull", line, OUTPUT_FLAGS)
+        bound = job.pull(*words.get("outputs", ()), into=self.shell.user_ns)
+        sys.stdout.write(f"bound: {', '.join(sorted(bound)) or 'nothing'}\n")
+
+    def logs(self, line: str) -> None:
+        job, words = self._job("%cloudlogs", line, FOLLOW_FLAGS)
+        follow = bool(words.get("follow"))
+        try:
+            for piece in job.live_text() if follow else [job.text()]:
+                sys.stdout.write(piece)
+        except KeyboardInterrupt:
+            sys.stderr.write(f"cloudml: job {job.id} goes on\n")
+
+    def jobs(self, line: str) -> JobTable:
+        words = parse_line("%cloudjobs", line, LIST_FLAGS, ("text",))
+        limit = str(words.pop("limit", "20"))
+        if not limit.isdigit():
+            raise BadInput(f"-n {limit!r} is not a number")
+        return JobTable(jobs(**words, limit=int(limit), session=self._session))
+
+    def cancel(self, line: str) -> None:
+        job, _ = self._job("%cloudcancel", line, ())
+        done = "asked to stop" if job.cancel() else f"has ended already: {job.state}"
+        sys.stdout.write(f"job {job.id} {done}\n")
+
+    def retry(self, line: str) -> Job:
+        return self._job("%cloudretry", line, ())[0].retry()
+
+    def config(self, line: str) -> dict[str, Any]:
+        words = parse_line("%cloudconfig", line, CONFIG_FLAGS)
+        if words.pop("reset", False):
+            self.defaults, self.batch = {}, None
+        for word, value in (("batch", True), ("no_batch", False)):
+            if words.pop(word, False):
+                self.batch = value
+        if "on" in words:
+            self._session.target(TargetRef.parse(words["on"]), configuration())
+        self.defaults = {**self.defaults, **words}
+        batch = {} if self.batch is None else {"batch": self.batch}
+        return {**configuration().defaults.given(), **self.defaults, **batch}
+
+    def _options(self, words: dict[str, Any]) -> SubmitOptions:
+        return options_from(words, {**configuration().defaults.given(), **self.defaults})
+
+    def _source(self, cell: str) -> Source:
+        shell = self.shell
+        return Source(
+            text=cell,
+            namespace=shell.user_ns,
+            transform=shell.transform_cell,
+            name_of=lambda text: shell.compile.cache(text, shell.execution_count, raw_code=cell),
+            hidden=frozenset(shell.user_ns_hidden),
+            execution_count=shell.execution_count,
+        )
+
+    def _job(self, magic: str, line: str, flags: tuple[Flag, ...]) -> tuple[Job, dict[str, Any]]:
+        """The job that the line names, by id, name, or a variable of the notebook that holds it; and the other words."""
+        words = parse_line(magic, line, flags, ("job",))
+        name = words.pop("job", "")
+        if not name:
+            raise BadInput(f"{magic} needs a job", hint="%cloudjobs lists them")
+        held = self.shell.user_ns.get(name)
+        job = held if isinstance(held, Job) else get(name, session=self._session)
+        return self._returned.get(job.id) or self._detached.get(job.id) or job, words
+
+    def _look(self, job: Job) -> None:
+        watch = Watch(self.shell, job, is_batch=is_batch(self.shell, os.environ, self.batch))
+        state = watch.run()
+        if state is None:
+            self._detached[job.id] = job
+            raise dressed(KeyboardInterrupt(), [f"Detached from job {job.id}, which goes on."])
+        self._detached.pop(job.id, None)
+        settle(self.shell, watch, state)
