@@ -127,6 +127,8 @@ class _Session:
             return run
         if reply["status"] == "error":
             run.error = (reply["ename"], masked(reply["evalue"], self.replaced))
+        if self.place.cloud and not outputs.has_card and run.error is None:
+            run.trouble = "no job card was shown: the cell did not run as a job"
         run.outputs = outputs.normal(self.replaced) + self._pages(reply)
         return run
 

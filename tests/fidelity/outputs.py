@@ -33,10 +33,13 @@ class CellOutputs:
 
     items: list[dict[str, Any]] = field(default_factory=list)
     displays: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    has_card: bool = False
+    """A job card was shown: the cell did run as a job."""
     _clear_next: bool = False
 
     def add(self, kind: str, content: dict[str, Any]) -> None:
         """One iopub message. ``displays`` is shared between the cells of a notebook."""
+        self.has_card = self.has_card or JOB_CARD in content.get("data", {})
         if kind == "clear_output":
             if content.get("wait"):
                 self._clear_next = True

@@ -187,3 +187,9 @@ logging.basicConfig(level=logging.INFO, format="%(levelname)s:%(message)s", stre
 logging.info("hello log")
 # %%
 logging.getLogger("app").warning("again")
+# %%
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.1)
+args = parser.parse_args(["--lr", "0.5"])
+args, parser.prog
