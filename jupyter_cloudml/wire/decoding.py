@@ -8,8 +8,8 @@ import pickle
 from typing import Any
 
 from ..core.errors import Corrupt, FarSideError, NotInstalled
-from .blobs import BlobStore
 from .baseline import Baseline
+from .blobs import BlobStore
 from .identity import Identity
 from .inline import from_inline, is_inline
 from .leaves import LeafReader

@@ -67,7 +67,11 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
         kind = type(obj)
         if kind is types.FunctionType:
             if obj.__globals__ is self.session.namespace:
-                return self._reduce_function(obj)
+                for name in global_names(obj.__code__):
+                    self.session.globals_read.setdefault(name, obj.__qualname__)
+                return self._reduce_function(obj, "")
+            if "<locals>" in obj.__qualname__ and _is_of_module(obj):
+                return self._reduce_function(obj, obj.__globals__["__name__"])
         elif self._leaves.covers(kind):
             reduced = self._reduce_leaf(obj)
             if reduced is not None:
@@ -109,10 +113,9 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
             )
         return rebuild.leaf, (number,)
 
-    def _reduce_function(self, func: types.FunctionType) -> Any:
+    def _reduce_function(self, func: types.FunctionType, module: str) -> Any:
+        """``module`` is whose globals it has; empty for the notebook's."""
         session = self.session
-        for name in global_names(func.__code__):
-            session.globals_read.setdefault(name, func.__qualname__)
         cells = func.__closure__
         contents: tuple[Any, ...] = ()
         if cells:
@@ -135,7 +138,7 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
         state = (members, func.__dict__, contents)
         return (
             rebuild.make_function,
-            (func.__code__, func.__name__, cells),
+            (func.__code__, func.__name__, cells, module),
             state,
             None,
             None,
@@ -169,7 +172,7 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
         content = _content(cell)
         if content is rebuild.EMPTY_CELL:
             return rebuild.make_cell, ()
-        return rebuild.make_cell, (), content, None, None, rebuild.set_cell
+        return rebuild.make_cell, (), (content,), None, None, rebuild.set_cell
 
     def _reduce_lru_cache(self, cached: Any) -> Any:
         if _is_importable(cached):
@@ -195,7 +198,7 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
 def _with_slots(kind: type, reduced: Any) -> Any:
     """cloudpickle's class, whose instances then have these slots and no ``__dict__``, as the class here."""
     func, args, state, *rest = reduced
-    if len(args) != 6 or not isinstance(args[3], dict):
+    if len(args) != 6 or not isinstance(args[3], dict) or "_fields" in vars(kind):
         return reduced
     args = (*args[:3], {**args[3], "__slots__": vars(kind)["__slots__"]}, *args[4:])
     members = {
@@ -285,6 +288,19 @@ def _annotations(func: types.FunctionType) -> dict[str, Any]:
 
 def _stream_name(stream: Any) -> str:
     return next(name for name in ("stdout", "stderr", "stdin") if getattr(sys, name) is stream)
+
+
+def _is_of_module(func: types.FunctionType) -> bool:
+    """Whether its globals are those of a module that the other end can import."""
+    name = func.__globals__.get("__name__")
+    if not isinstance(name, str) or name == "__main__":
+        return False
+    module = sys.modules.get(name)
+    return module is not None and vars(module) is func.__globals__ and _has_file(module)
+
+
+def _has_file(module: types.ModuleType) -> bool:
+    return getattr(module, "__spec__", None) is not None
 
 
 def _is_importable(obj: Any) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import marshal
 import sys
 import threading
@@ -49,16 +50,17 @@ def make_cell() -> types.CellType:
     return types.CellType()
 
 
-def set_cell(cell: types.CellType, content: Any) -> None:
+def set_cell(cell: types.CellType, content: tuple[Any]) -> None:
     """Fill a cell that was reached without its function."""
-    cell.cell_contents = content
+    (cell.cell_contents,) = content
 
 
 def make_function(
-    code: types.CodeType, name: str, cells: tuple[types.CellType, ...] | None
+    code: types.CodeType, name: str, cells: tuple[types.CellType, ...] | None, module: str
 ) -> types.FunctionType:
-    """A function of the notebook whose globals are the receiving namespace."""
-    return types.FunctionType(code, receiving_namespace(), name, None, cells)
+    """A function with the globals of ``module``, or of the receiving namespace where that is empty."""
+    namespace = vars(importlib.import_module(module)) if module else receiving_namespace()
+    return types.FunctionType(code, namespace, name, None, cells)
 
 
 def set_function(

@@ -44,7 +44,9 @@ def test_array_arrives_and_returns_exactly(nb, kind):
 
 
 def test_view_and_its_base_share_memory_at_both_ends(nb):
-    nb.home("import numpy as np; base = np.zeros((4, 4)); view = base[1:3, ::2]; flat = base.ravel()")
+    nb.home(
+        "import numpy as np; base = np.zeros((4, 4)); view = base[1:3, ::2]; flat = base.ravel()"
+    )
     nb.far("view[:] = 5; shares = np.shares_memory(view, base) and np.shares_memory(flat, base)")
     assert nb.ns["shares"]
     assert nb.ns["base"].sum() == 20

@@ -51,7 +51,10 @@ FUNCTIONS = {
     ),
     "attributes": ("def f(): return f.calls\nf.calls = [1]", "f()"),
     "annotations": ("def f(a: int, b: 'list[str]') -> float: return a", "f.__annotations__"),
-    "class in function": ("def f():\n    class A:\n        v = seed\n    return A.v\nseed = 9", "f()"),
+    "class in function": (
+        "def f():\n    class A:\n        v = seed\n    return A.v\nseed = 9",
+        "f()",
+    ),
 }
 
 
@@ -116,20 +119,62 @@ def test_class_defined_again_there_is_a_new_class_here(nb):
 
 
 KINDS = {
-    "enum": ("import enum\nclass T(enum.Enum):\n    A = 1\n    B = 2\nx = T.B", "x is T.B and T(1) is T.A"),
-    "int flag": ("import enum\nclass T(enum.IntFlag):\n    A = 1\n    B = 2\nx = T.A | T.B", "x == 3 and T.A in x"),
-    "namedtuple": ("from collections import namedtuple\nT = namedtuple('T', 'a b')\nx = T(1, b=2)", "x.b == 2 and type(x) is T"),
-    "typing namedtuple": ("from typing import NamedTuple\nclass T(NamedTuple):\n    a: int = 4\nx = T()", "x.a == 4 and isinstance(x, T)"),
-    "dataclass": ("from dataclasses import dataclass, field, replace\n@dataclass(order=True)\nclass T:\n    a: int\n    b: list = field(default_factory=list)\nx = T(1)", "replace(x, a=2) > x and T(1) == x"),
-    "frozen slots dataclass": ("from dataclasses import dataclass\n@dataclass(frozen=True, slots=True)\nclass T:\n    a: int\nx = T(1)", "x == T(1) and hash(x) == hash(T(1)) and not hasattr(x, '__dict__')"),
-    "abc": ("from abc import ABC, abstractmethod\nclass B(ABC):\n    @abstractmethod\n    def f(self): ...\nclass T(B):\n    def f(self): return 1\nx = T()\nB.register(int)", "isinstance(x, B) and isinstance(3, B)"),
-    "generic": ("from typing import Generic, TypeVar\nV = TypeVar('V')\nclass T(Generic[V]):\n    def __init__(self, v: V): self.v = v\nx = T[int](3)", "x.v == 3 and T[int].__args__ == (int,)"),
-    "property": ("class T:\n    def __init__(self): self._v = 2\n    @property\n    def v(self): return self._v\n    @v.setter\n    def v(self, n): self._v = n\n    @classmethod\n    def make(cls): return cls()\n    @staticmethod\n    def s(): return 5\nx = T()\nx.v = 7", "x.v == 7 and T.make().v == 2 and T.s() == 5"),
-    "super": ("class A:\n    def f(self): return ['A']\nclass T(A):\n    def f(self): return super().f() + ['T']\nx = T()", "x.f() == ['A', 'T']"),
-    "metaclass": ("class M(type):\n    def __call__(cls, *a): return super().__call__(*a)\n    def n(cls): return 6\nclass T(metaclass=M): pass\nx = T()", "T.n() == 6 and type(T) is M"),
-    "slots": ("class T:\n    __slots__ = ('a', '__b')\n    def __init__(self): self.a = 1; self.__b = 2\n    def b(self): return self.__b\nx = T()", "x.b() == 2 and not hasattr(x, '__dict__')"),
-    "bound method": ("class T:\n    def __init__(self): self.l = []\n    def add(self): self.l.append(1); return len(self.l)\no = T()\nx = o.add", "x() > 0 and x.__self__ is o"),
-    "nested class": ("class T:\n    class Inner:\n        v = 1\n    i = Inner()\nx = T.i", "type(x) is T.Inner"),
+    "enum": (
+        "import enum\nclass T(enum.Enum):\n    A = 1\n    B = 2\nx = T.B",
+        "x is T.B and T(1) is T.A",
+    ),
+    "int flag": (
+        "import enum\nclass T(enum.IntFlag):\n    A = 1\n    B = 2\nx = T.A | T.B",
+        "x == 3 and T.A in x",
+    ),
+    "namedtuple": (
+        "from collections import namedtuple\nT = namedtuple('T', 'a b')\nx = T(1, b=2)",
+        "x.b == 2 and type(x) is T",
+    ),
+    "typing namedtuple": (
+        "from typing import NamedTuple\nclass T(NamedTuple):\n    a: int = 4\nx = T()",
+        "x.a == 4 and isinstance(x, T)",
+    ),
+    "dataclass": (
+        "from dataclasses import dataclass, field, replace\n@dataclass(order=True)\nclass T:\n    a: int\n    b: list = field(default_factory=list)\nx = T(1)",
+        "replace(x, a=2) > x and T(1) == x",
+    ),
+    "frozen slots dataclass": (
+        "from dataclasses import dataclass\n@dataclass(frozen=True, slots=True)\nclass T:\n    a: int\nx = T(1)",
+        "x == T(1) and hash(x) == hash(T(1)) and not hasattr(x, '__dict__')",
+    ),
+    "abc": (
+        "from abc import ABC, abstractmethod\nclass B(ABC):\n    @abstractmethod\n    def f(self): ...\nclass T(B):\n    def f(self): return 1\nx = T()\nB.register(int)",
+        "isinstance(x, B) and isinstance(3, B)",
+    ),
+    "generic": (
+        "from typing import Generic, TypeVar\nV = TypeVar('V')\nclass T(Generic[V]):\n    def __init__(self, v: V): self.v = v\nx = T[int](3)",
+        "x.v == 3 and T[int].__args__ == (int,)",
+    ),
+    "property": (
+        "class T:\n    def __init__(self): self._v = 2\n    @property\n    def v(self): return self._v\n    @v.setter\n    def v(self, n): self._v = n\n    @classmethod\n    def make(cls): return cls()\n    @staticmethod\n    def s(): return 5\nx = T()\nx.v = 7",
+        "x.v == 7 and T.make().v == 2 and T.s() == 5",
+    ),
+    "super": (
+        "class A:\n    def f(self): return ['A']\nclass T(A):\n    def f(self): return super().f() + ['T']\nx = T()",
+        "x.f() == ['A', 'T']",
+    ),
+    "metaclass": (
+        "class M(type):\n    def __call__(cls, *a): return super().__call__(*a)\n    def n(cls): return 6\nclass T(metaclass=M): pass\nx = T()",
+        "T.n() == 6 and type(T) is M",
+    ),
+    "slots": (
+        "class T:\n    __slots__ = ('a', '__b')\n    def __init__(self): self.a = 1; self.__b = 2\n    def b(self): return self.__b\nx = T()",
+        "x.b() == 2 and not hasattr(x, '__dict__')",
+    ),
+    "bound method": (
+        "class T:\n    def __init__(self): self.l = []\n    def add(self): self.l.append(1); return len(self.l)\no = T()\nx = o.add",
+        "x() > 0 and x.__self__ is o",
+    ),
+    "nested class": (
+        "class T:\n    class Inner:\n        v = 1\n    i = Inner()\nx = T.i",
+        "type(x) is T.Inner",
+    ),
 }
 
 

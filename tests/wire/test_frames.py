@@ -75,8 +75,11 @@ def test_frame_changed_in_place_there_is_the_same_changed_object_here(nb, change
     nb.far(CHANGES[change], "df")
     nb.home(CHANGES[change].replace("df", "expected"))
     assert nb.ns["alias"][0] is nb.ns["df"] is df
-    nb.home("pd.testing.assert_frame_equal(df, expected); pd.testing.assert_frame_equal(untouched, original)"
-            if change != "index name" else "pd.testing.assert_frame_equal(df, expected)")
+    nb.home(
+        "pd.testing.assert_frame_equal(df, expected); pd.testing.assert_frame_equal(untouched, original)"
+        if change != "index name"
+        else "pd.testing.assert_frame_equal(df, expected)"
+    )
     assert df.attrs == nb.ns["expected"].attrs
 
 
@@ -88,7 +91,9 @@ def test_frame_changed_in_one_column_sends_only_that_column(nb):
 
 
 def test_series_changed_in_place_and_index_travel(nb):
-    nb.home("import pandas as pd\ns = pd.Series([1, 2], name='n'); i = pd.Index(['a', 'b'], name='x')")
+    nb.home(
+        "import pandas as pd\ns = pd.Series([1, 2], name='n'); i = pd.Index(['a', 'b'], name='x')"
+    )
     s = nb.ns["s"]
     nb.far("s[0] = 9; s.name = 'm'; kept = (type(i).__name__, i.name)")
     assert nb.ns["s"] is s
@@ -106,7 +111,9 @@ def test_polars_frame_arrives_changes_in_place_and_returns(nb):
         """
     )
     df = nb.ns["df"]
-    nb.far("kept = df.schema['l'] == pl.List(pl.Int64); df.insert_column(0, pl.Series('n', [5, 6])); new = df.head(1)")
+    nb.far(
+        "kept = df.schema['l'] == pl.List(pl.Int64); df.insert_column(0, pl.Series('n', [5, 6])); new = df.head(1)"
+    )
     assert nb.ns["kept"]
     assert nb.ns["alias"][0] is df
     assert df.columns == ["n", "a", "b", "l"]

@@ -39,7 +39,9 @@ def test_container_changed_there_is_changed_here_for_its_alias_too(nb, case):
     nb.home(setup + "\nalias = [a]\nimport copy; expected = copy.deepcopy(a)")
     original = nb.ns["a"]
     nb.far(cell, "a")
-    nb.home(cell.replace("a[", "expected[").replace("a.", "expected.").replace("a +=", "expected +="))
+    nb.home(
+        cell.replace("a[", "expected[").replace("a.", "expected.").replace("a +=", "expected +=")
+    )
     assert nb.ns["a"] is original is nb.ns["alias"][0]
     assert type(original) is type(nb.ns["expected"])
     assert list(original) == list(nb.ns["expected"])
@@ -64,7 +66,9 @@ def test_instance_attributes_slots_and_dataclass_fields_come_home(nb):
         """
     )
     plain, slotted, config = (nb.ns[name] for name in ("plain", "slotted", "config"))
-    nb.far("plain.new = [slotted]; del plain.gone; slotted.y = config; del slotted.x; config.lr = 1.0")
+    nb.far(
+        "plain.new = [slotted]; del plain.gone; slotted.y = config; del slotted.x; config.lr = 1.0"
+    )
     assert plain.new == [slotted]
     assert not hasattr(plain, "gone")
     assert slotted.y is config
