@@ -7,22 +7,22 @@ import json
 from ..core.spec import JobSpec
 from ..journal.atomic import read_json
 from ..journal.paths import JobPaths
-from .environment import EnvironmentLocks
 from .runs import capture_digests
 from .store import TrackingStore
 
 FOLDER = "cloudml"
 
 
-def log_start(
-    store: TrackingStore, run_id: str, spec: JobSpec, paths: JobPaths, locks: EnvironmentLocks
-) -> None:
-    """Cell source, capture hashes, and the lock of the interpreter it was submitted from. Safe to repeat."""
+def log_start(store: TrackingStore, run_id: str, spec: JobSpec, paths: JobPaths) -> None:
+    """Cell source and capture hashes. Safe to repeat."""
     store.log_text(run_id, spec.source, f"{FOLDER}/cell.py")
     digests = capture_digests(read_json(paths.bundle_manifest))
     if digests:
         store.log_text(run_id, json.dumps(digests, indent=1) + "\n", f"{FOLDER}/capture.json")
-    lock = locks.lock(spec.origin.python)
+
+
+def log_environment(store: TrackingStore, run_id: str, lock: str) -> None:
+    """The lock of the interpreter that the job was submitted from; nothing where it is not known."""
     if lock:
         store.log_text(run_id, lock, f"{FOLDER}/environment.txt")
 

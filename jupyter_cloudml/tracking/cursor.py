@@ -46,12 +46,13 @@ class Cursors:
         self._set(self._CREATE, now_ms)
 
     @property
-    def is_dressed(self) -> bool:
-        """Whether parameters, tags and first artifacts are at the run."""
-        return self._known.get(self._DRESSED, 0) > 0
+    def dressed(self) -> int:
+        """How far the one-time steps are that follow the creation of the run; 0: none was done."""
+        return self._known.get(self._DRESSED, 0)
 
-    def set_dressed(self) -> None:
-        self._set(self._DRESSED, 1)
+    def set_dressed(self, step: int) -> None:
+        """The one-time steps up to ``step`` are behind us."""
+        self._set(self._DRESSED, step)
 
     def _set(self, file: str, offset: int) -> None:
         self._store.set_cursor(self._job_id, file, offset)

@@ -119,7 +119,7 @@ class Forwarder:
             return Progress.NOTHING
         job, link = self._ensure(row)
         store = link.store()
-        job.dress(store)
+        job.dress(store, wait=outcome is not None)
         progress = job.forward(store, self._take_pending)
         if outcome is not None:
             rounds = iter(range(LAST_ROUNDS))
@@ -210,6 +210,12 @@ class Forwarder:
     def _default_uri(self) -> str:
         return tracking_uri(os.environ, self.home.root)
 
+    def close(self) -> None:
+        """Let go of everything; what was not forwarded stands in the journals, before the cursors."""
+        self._locks.close()
+        self._links.close()
+        self.registry.close()
+
     def next_try_s(self) -> float | None:
         """Seconds until a store that is down may be tried again."""
         return self._links.next_try_s()
@@ -232,6 +238,7 @@ def run_forwarder(home: Path | str, stdin_fd: int, *, idle_s: float = 300.0) -> 
     try:
         _serve(forwarder, nudges, idle_s)
     finally:
+        forwarder.close()
         lease.release()
 
 

@@ -29,11 +29,13 @@ BATCH = (
 CHUNK_BYTES = 256 * 1024
 TAIL_BYTES = 64 * 1024
 SETTLE_MS = 3_000  # a server that we died on may still be making the run
-PATIENCE = 3  # errors of the server itself before it is asked which item it cannot digest
+PATIENCE = 5  # errors of the server itself before it is asked which item it cannot digest
 MAX_ERROR = 600
 MAX_NOTES = 4_000
 WAITING = "waiting: "
+_HARMLESS = Payload(tags={"cloudml.state": "RUNNING"})
 _BETWEEN = " · "
+_WITH_PAIRS, _WITH_ENVIRONMENT = 1, 2
 
 
 class Progress(IntEnum):
@@ -127,22 +129,29 @@ class TrackedJob:
         self._note(notes.notes)
         return clean
 
-    def dress(self, store: TrackingStore) -> None:
-        """Parameters, tags and first artifacts, once; off the launch path."""
-        if self._cursors.is_dressed:
-            return
+    def dress(self, store: TrackingStore, *, wait: bool = False) -> None:
+        """Parameters, tags and first artifacts, once; off the launch path. The environment comes when it is known, or
+        else, with ``wait``, is waited for."""
         assert self.run is not None
-        pairs = [
-            {"k": events.PARAM, "p": runs.parameters(self.spec)},
-            {"k": events.TAG, "p": runs.resource_tags(self.spec)},
-        ]
-        self._send(store, payload_of(pairs), lambda: None)
-        artifacts.log_start(store, self.run.run_id, self.spec, self.paths, self._locks)
-        self._cursors.set_dressed()
+        run_id = self.run.run_id
+        if self._cursors.dressed < _WITH_PAIRS:
+            pairs = [
+                {"k": events.PARAM, "p": runs.parameters(self.spec)},
+                {"k": events.TAG, "p": runs.resource_tags(self.spec)},
+            ]
+            self._send(store, payload_of(pairs), lambda: None)
+            artifacts.log_start(store, run_id, self.spec, self.paths)
+            self._cursors.set_dressed(_WITH_PAIRS)
+        if self._cursors.dressed < _WITH_ENVIRONMENT:
+            python = self.spec.origin.python
+            lock = self._locks.wait(python) if wait else self._locks.lock(python)
+            if lock is not None:
+                artifacts.log_environment(store, run_id, lock)
+                self._cursors.set_dressed(_WITH_ENVIRONMENT)
 
     def has_news(self) -> bool:
-        """Whether some journal is longer than its cursor says. A stat a journal; a torn last line counts as news."""
-        return any(
+        """Whether something waits to be sent. Costs a stat a journal; a torn last line counts as news."""
+        return self._cursors.dressed < _WITH_ENVIRONMENT or any(
             path.stat().st_size > self._cursors.offset(path.name) for path in self._journals()
         )
 
@@ -180,6 +189,7 @@ class TrackedJob:
                 self._internal_errors += 1
                 if self._internal_errors < PATIENCE:
                     raise
+                store.log(self.run.run_id, _HARMLESS)  # raises where it is not the data's fault
                 self._isolate(store, batch, exc)
             between()
         self._internal_errors = 0

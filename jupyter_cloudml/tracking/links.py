@@ -36,8 +36,7 @@ class Link:
         if self.wait_s() > 0:
             raise Unavailable(self.error)
         if self._store is not None and not self._store.is_current():
-            self._store.close()
-            self._store = None
+            self.close()
         if self._store is None:
             self._store = TrackingStore(self.uri, artifact_root(self.uri, self._home))
         return self._store
@@ -57,6 +56,12 @@ class Link:
         self._delay_s = self._retry_at = 0.0
         self.error = ""
 
+    def close(self) -> None:
+        """Let go of the store; a later `store` opens it again."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
 
 class Links:
     """The links by URI."""
@@ -69,6 +74,11 @@ class Links:
         if uri not in self._links:
             self._links[uri] = Link(uri, self._home)
         return self._links[uri]
+
+    def close(self) -> None:
+        """Let go of every store."""
+        for link in self._links.values():
+            link.close()
 
     def next_try_s(self) -> float | None:
         """Seconds until the next link that is down may be tried; None when none is down."""

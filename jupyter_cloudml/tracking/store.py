@@ -242,7 +242,7 @@ def _from_mlflow(exc: Any, uri: str) -> CloudMLError:
         return NotFound(f"MLflow says: {sentence}")
     if exc.error_code in _REFUSED:
         return Refused(f"MLflow refused it: {sentence}")
-    if exc.error_code == "INTERNAL_ERROR" and not _is_network(exc):
+    if exc.error_code == "INTERNAL_ERROR" and (_is_status_500(exc) or not _is_network(exc)):
         return InternalError(f"MLflow at {shown(uri)} failed: {sentence}")
     return _unavailable(uri, exc)
 
@@ -256,6 +256,11 @@ def _is_network(exc: BaseException) -> bool:
             return True
         cause = cause.__cause__ or cause.__context__
     return False
+
+
+def _is_status_500(exc: BaseException) -> bool:
+    """MLflow turns a 500 into urllib3's error of exhausted retries."""
+    return "too many 500 error responses" in str(exc)
 
 
 def _unavailable(uri: str, exc: BaseException) -> Unavailable:

@@ -99,7 +99,7 @@ class Home:
             "name": f"job-{self.made}",
             "tracking_uri": self.uri,
             "created_at": T0,
-            "origin": Origin(user="ada", python=sys.executable),
+            "origin": Origin(user="ada"),
         }
         return Job(self.root, JobSpec(**{**fields, **changes}), self.registry)
 
@@ -150,8 +150,10 @@ def home(tmp_path, empty_store) -> Iterator[Home]:
 
 
 @pytest.fixture
-def forwarder(home) -> Forwarder:
-    return Forwarder(home.root, clock=lambda: T0 + 1000)
+def forwarder(home) -> Iterator[Forwarder]:
+    made = Forwarder(home.root, clock=lambda: T0 + 1000)
+    yield made
+    made.close()
 
 
 def drain(forwarder: Forwarder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import pytest
 
@@ -13,7 +14,7 @@ from jupyter_cloudml.core.states import JobState
 from jupyter_cloudml.journal.atomic import write_atomic, write_json
 from jupyter_cloudml.tracking.forwarder import Forwarder
 from jupyter_cloudml.tracking.nudges import Nudge
-from jupyter_cloudml.tracking.store import TrackingStore
+from jupyter_cloudml.tracking.store import InternalError, TrackingStore
 
 from .conftest import T0, drain
 
@@ -186,7 +187,7 @@ def test_parameters_of_the_command_line_and_of_the_cell_are_recorded(home, forwa
 
 
 def test_cell_capture_environment_and_executed_cell_are_artifacts(home, forwarder):
-    job = home.job()
+    job = home.job(origin=Origin(python=sys.executable))
     manifest = {"values": {"X": {"blob": {"digest": "x3-aa", "size": 8}}, "n": 3}}
     write_json(job.paths.bundle_manifest, manifest)
     job.start()
@@ -317,3 +318,43 @@ def test_while_the_store_is_away_run_json_says_so_and_later_everything_arrives(h
     assert job.row.tracking_state == "ended"
     assert job.row.tracking_error == ""
     assert job.run_json["artifact_uri"].startswith(str(home.root / "not/there/mlruns"))
+
+
+def test_data_that_breaks_the_server_is_skipped_and_a_broken_server_is_waited_for(
+    home, forwarder, monkeypatch
+):
+    is_broken = [True]
+    log = TrackingStore.log
+
+    def log_or_fail(self, run_id, payload):
+        poisoned = any(point.key == "poison" for point in payload.metrics)
+        if poisoned or (is_broken[0] and payload.metrics) or (is_broken[0] and payload.tags):
+            raise InternalError("the server failed")
+        log(self, run_id, payload)
+
+    job = home.job().start()
+    drain(forwarder)
+    monkeypatch.setattr(TrackingStore, "log", log_or_fail)
+    job.metrics(0, 3)
+    job.metrics(3, 4, poison=1.0)
+    job.metrics(4, 6)
+    for _ in range(12):
+        forwarder._links[home.uri]._retry_at = 0.0
+        forwarder.cycle()
+    assert job.row.tracking_error.startswith("waiting: ")
+    is_broken[0] = False
+    forwarder._links[home.uri]._retry_at = 0.0
+    drain(forwarder)
+    assert [step for step, _, _ in home.points(job)] == [0, 1, 2, 4, 5]
+    assert job.row.tracking_error == "skipped metric 'poison' at step 3: the server failed"
+
+
+def test_an_orphan_ends_the_run_at_the_workers_last_word(home, forwarder):
+    job = home.job().start()
+    job.journal().append("state", state="SUCCEEDED")
+    drain(forwarder)
+    assert home.run_of(job)[1] == "RUNNING"
+    forwarder.is_orphan = True
+    drain(forwarder)
+    assert home.run_of(job)[1::2] == ("FINISHED", round(job.clock[0] * 1000))
+    assert job.row.tracking_state == "open"
