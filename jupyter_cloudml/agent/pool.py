@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..core.errors import Unavailable
+from ..core.errors import FarSideError, Unavailable
 from ..journal.home import DataHome
 from ..journal.paths import JobPaths
 from ..targets.local.request import LocalRequest
@@ -216,11 +216,13 @@ class Pool:
                     stderr=worker_log,
                     start_new_session=True,
                 )
-            except OSError as exc:
-                raise Unavailable(
+            except (FileNotFoundError, PermissionError) as exc:
+                raise FarSideError(
                     f"{request.argv[0]!r} cannot be started: {exc.strerror}",
                     hint="see whether that Python is still there",
                 ) from exc
+            except OSError as exc:
+                raise Unavailable(f"no process can be started: {exc.strerror}") from exc
         self._spawned[process.pid] = process
         return process
 

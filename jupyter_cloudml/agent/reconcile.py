@@ -128,6 +128,9 @@ class Reconciler:
         """Hold the values of a job's secrets in memory until it has ended."""
         self._secrets[job_id] = values
         self.touch()
+        if job_id in self._waiting:
+            self._waiting[job_id].not_before = 0.0
+            self._loop.call_soon(self.start_what_fits)
 
     def touch(self) -> None:
         """Somebody is there: the idle time starts afresh."""
@@ -181,7 +184,7 @@ class Reconciler:
         """Go on where an earlier agent stopped; a job that nobody has begun joins the queue."""
         ref = row.ref or self._begun(row)
         if not ref:
-            self._waiting[row.id] = Waiting.of(row)
+            self._queue(row)
             return
         spec = self._spec(row.id)
         try:
@@ -192,6 +195,16 @@ class Reconciler:
         live = self._new_live(row.id, row.attempt, target, spec)
         self._follow(live, ref)
         self._note_runtime(live, row.started_at)
+
+    def _queue(self, row: JobRow) -> None:
+        job = Waiting.of(row)
+        try:
+            if job.is_local:
+                self._ledger.check(job.needs)
+        except CloudMLError as exc:
+            self._refuse(job, exc)
+        else:
+            self._waiting[row.id] = job
 
     def _begun(self, row: JobRow) -> str:
         """The ref of a local worker that an agent started and died before it could say so; else empty."""
@@ -209,7 +222,6 @@ class Reconciler:
         if not job.is_local:
             self._start_far(job, spec, target)
             return
-        self._ledger.check(job.needs)
         missing = [name for name in spec.secrets if name not in self._secrets.get(job.job_id, {})]
         if missing:
             self._postpone(job, f"waiting for the value of secret {missing[0]}", pause_s=3600.0)
@@ -395,7 +407,7 @@ class Reconciler:
         self._forwarding.nudge("end", live.job_id)
         self.touch()
         if verdict.state is JobState.QUEUED:
-            self._waiting[live.job_id] = Waiting.of(self._registry.get(live.job_id))
+            self._queue(self._registry.get(live.job_id))
         self.start_what_fits()
 
     def _verdict(self, live: Live, row: JobRow, status: Status) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -28,7 +29,7 @@ from jupyter_cloudml.journal.rows import JobRow
 from jupyter_cloudml.targets.local.starts import all_starts
 from jupyter_cloudml.wire import BlobStore, encode
 
-LIMIT_S = 60.0
+LIMIT_S = 30.0
 
 
 def wait_until(condition: Callable[[], Any], what: str = "it") -> Any:
@@ -125,10 +126,8 @@ class Place:
         for row in self.registry.active():
             for start in all_starts(self.paths(row.id)):
                 kill_group(start.ref.pid)
-        try:
+        with contextlib.suppress(Unavailable):
             agent_nudge.nudge(self.home, "stop")
-        except Unavailable:
-            pass
         wait_until(lambda: lease_holder(self.home.agent_lock) is None, "the agent's end")
         for row in self.registry.active():
             for start in all_starts(self.paths(row.id)):
