@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_SHORTEST = 4
-
 
 class Redactor:
     """Replaces the values of secrets in text, also where a value arrives in pieces.
@@ -14,10 +12,13 @@ class Redactor:
     Values shorter than four characters are left alone: replacing them would destroy ordinary output.
     """
 
+    SHORTEST = 4
+
     def __init__(self, secrets: dict[str, str]) -> None:
-        known = {value: name for name, value in secrets.items() if len(value) >= _SHORTEST}
+        known = {value: name for name, value in secrets.items() if len(value) >= self.SHORTEST}
         self._names = {**{_escaped(value): name for value, name in known.items()}, **known}
         self._values = sorted(self._names, key=len, reverse=True)
+        self.secrets = dict(secrets)
         self._pattern = re.compile("|".join(map(re.escape, self._values))) if known else None
 
     def __bool__(self) -> bool:

@@ -13,7 +13,7 @@ from ..journal.paths import JobPaths
 from ..journal.reader import JournalReader
 from ..journal.writer import JournalWriter
 from ..wire import BlobStore, Decoded, encode_delta
-from . import ambient, failure
+from . import ambient, failure, secrecy
 from .notebook import executed_cell
 from .outcome import CellRun
 from .redact import Redactor
@@ -50,27 +50,35 @@ def publish(
     if rank != 0:
         return
     bound, deleted = differences(before, shell.namespace, shell.own_names())
-    extra: dict[str, Any] = {
-        "ambient": ambient.changes(felt_before, ambient.collect_lasting(shell.namespace))
-    }
+    bound, withheld = secrecy.split(bound, redactor.secrets)
+    changed = ambient.changes(felt_before, ambient.collect_lasting(shell.namespace))
+    extra: dict[str, Any] = {"ambient": redactor.tree(changed)}
     if outcome.error is not None:
         extra["failure"] = _failure(outcome, redactor)
     if outcome.has_displayed and spec.outputs != ():
-        extra["_"] = outcome.displayed
+        extra |= secrecy.split({"_": outcome.displayed}, redactor.secrets)[0]
+    only = spec.outputs
+    if withheld and only is not None:
+        only = tuple(name for name in only if name not in withheld)
     manifest = encode_delta(
         decoded,
         shell.namespace,
         bound=bound,
         deleted=deleted,
-        only=spec.outputs,
-        exception=outcome.error,
+        only=only,
+        exception=secrecy.cleared(outcome.error, redactor),
         extra=extra,
         blobs=BlobStore(paths.result_blobs),
         portable=bool(decoded.manifest.get("portable")),
     )
+    secrecy.guard(manifest, paths.result_blobs, redactor.secrets)
+    left_out = manifest.setdefault("left_out", {})
+    left_out.update(withheld)
+    for name in set(spec.outputs or ()) - shell.namespace.keys():
+        left_out[name] = "the cell bound no such name"
     write_json(paths.result_manifest, manifest)
     write_atomic(paths.result_cell, executed_cell(spec, _outputs(paths, rank, offset)))
-    for name, reason in dict(manifest.get("left_out") or {}).items():
+    for name, reason in left_out.items():
         writer.append(events.NOTE, text=redactor.text(f"{name} stayed there: {reason}"))
     writer.append(events.RESULT)
 
