@@ -14,6 +14,7 @@ _MASKS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"(?:\S*/)?ipykernel_\d+/\d+\.py"), "<cell>"),
     (re.compile(r"<ipython-input-[^>]*>"), "<cell>"),
     (re.compile(r"Cell In\[\d+\]"), "<cell>"),
+    (re.compile(r"\(\d+\.py, line"), "(<cell>, line"),
     (re.compile(r"(?m)^(?:CPU times|Wall time|Compiler|Parser)\s*:.*$"), "<timing>"),
     (re.compile(r"(?m)^.* per loop \(mean .*$"), "<timing>"),
     (re.compile(r"(?m)^The slowest run took .*$\n?(?:.*intermediate result.*\n?)?"), ""),

@@ -135,6 +135,8 @@ class _Writer:
             return f"{kind.__name__}:{value!r}"
         if kind is tuple:
             return f"({', '.join(self._items(value, place))})"
+        if isinstance(value, (type, types.FunctionType)) and value.__module__ != "__main__":
+            return f"{kind.__name__} {_name(value)}"
         if id(value) in self.seen:
             return f"→{self.seen[id(value)]}"
         self.seen[id(value)] = place
@@ -182,6 +184,8 @@ class _Writer:
                     parts.setdefault(mangled, getattr(value, mangled))
         if not parts:
             return ""
+        if type(value).__module__ != "__main__":
+            parts = dict(sorted(parts.items()))
         inner = ", ".join(
             f"{k}={self._write(v, f'{place}.{k}')}"
             for k, v in parts.items()
@@ -190,8 +194,6 @@ class _Writer:
         return f"<{inner}>"
 
     def _function(self, value: Any, place: str) -> str:
-        if value.__module__ != "__main__":
-            return f"function {value.__module__}.{value.__qualname__}"
         cells = [_cell_content(cell) for cell in value.__closure__ or ()]
         parts = [
             self._code(value.__code__, place),
@@ -214,8 +216,6 @@ class _Writer:
         return f"code({code.co_name} {_short(repr(body))} {constants})"
 
     def _class(self, value: type, place: str) -> str:
-        if value.__module__ != "__main__":
-            return f"class {_name(value)}"
         skipped = {
             "__dict__",
             "__weakref__",
@@ -226,7 +226,7 @@ class _Writer:
             "__abstractmethods__",
             "__slotnames__",
         }
-        members = {k: v for k, v in vars(value).items() if k not in skipped}
+        members = {k: v for k, v in sorted(vars(value).items()) if k not in skipped}
         inner = ", ".join(f"{k}={self._write(v, f'{place}.{k}')}" for k, v in members.items())
         bases = [self._write(base, f"{place}.base") for base in value.__bases__]
         return f"class {_name(value)}({bases}, {_name(type(value))}) {{{inner}}}"
@@ -246,7 +246,9 @@ class _Writer:
         if value.dtype.hasobject:
             content = str(self._items(value.ravel().tolist(), place))
         else:
-            content = hashlib.sha256(value.tobytes()).hexdigest()[:16] + f" {value.ravel()[:6]}"
+            content = (
+                hashlib.sha256(value.tobytes()).hexdigest()[:16] + f" {value.ravel()[:6].tolist()}"
+            )
         shared = self._sharing(value, place)
         mask = getattr(value, "mask", None)
         more = "" if mask is None else f" mask {mask!r}"
@@ -387,6 +389,7 @@ _WRITERS: list[tuple[Any, Any]] = [
     (_instance(types.FunctionType), _Writer._function),
     (_instance(type), _Writer._class),
     (_instance(types.MethodType, types.BuiltinFunctionType), _Writer._method),
+    (_instance(types.MemberDescriptorType, types.GetSetDescriptorType), _Writer._opaque),
     (_instance(property, staticmethod, classmethod), _Writer._wrapper),
     (_instance(*_LAZY), _Writer._opaque),
     (_is("numpy.ndarray"), _Writer._array),

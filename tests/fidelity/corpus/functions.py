@@ -259,7 +259,6 @@ g = averager()
 next(g)
 g.send(10), g.send(20)
 # %%
-del g
 class Countdown:
     def __init__(self, n):
         self.n = n

@@ -176,7 +176,9 @@ import subprocess
 done = subprocess.run(["echo", "sub"], capture_output=True, text=True)
 done.stdout
 # %%
-subprocess.run("echo direct", shell=True)
+import time
+status = subprocess.run("echo direct; sleep 0.2", shell=True).returncode
+time.sleep(0.3)
 # %%
 os_out = __import__("os").system("echo via-os-system")
 os_out
