@@ -93,10 +93,10 @@ def _flattened(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     file = io.BytesIO()
-    try:
+    with contextlib.suppress(
+        Exception
+    ):  # a user's __reduce__ may raise anything; then it cannot go home anyway
         import cloudpickle
 
         cloudpickle.CloudPickler(file, protocol=5, buffer_callback=lambda _: None).dump(value)
-    except Exception:  # noqa: BLE001 - a user's __reduce__ may raise anything; such a value cannot go home anyway
-        pass
     return file.getvalue()

@@ -116,11 +116,13 @@ def make_job(
     *,
     ambient: dict[str, Any] | None = None,
     portable: bool = False,
+    namespace: dict[str, Any] | None = None,
     **fields: Any,
 ) -> Job:
     """A job folder as the client makes it; ``values`` are captured from a namespace that holds them."""
     paths = JobPaths(root).create()
-    namespace = {"__name__": "__main__", **(values or {})}
+    namespace = namespace if namespace is not None else {"__name__": "__main__"}
+    namespace.update(values or {})
     encoded = encode(
         dict(values or {}),
         namespace=namespace,
@@ -137,9 +139,8 @@ def make_job(
 
 
 @pytest.fixture
-def start(forker: Forker, tmp_path: Path) -> Iterator[Callable[..., tuple[Job, int]]]:
+def start(forker: Forker, tmp_path: Path) -> Callable[..., tuple[Job, int]]:
     """Start a cell in a real worker; the answer is the job and the worker's pid."""
-    running: list[int] = []
 
     def begin(source: str, values: Any = None, **options: Any) -> tuple[Job, int]:
         launch = {key: options.pop(key) for key in ("rank", "secrets", "env") if key in options}
@@ -148,11 +149,9 @@ def start(forker: Forker, tmp_path: Path) -> Iterator[Callable[..., tuple[Job, i
         job = make_job(root, source, values, **options)
         before(job)
         pid = forker.start(job.paths, **launch)
-        running.append(pid)
         return job, pid
 
-    yield begin
-    del running
+    return begin
 
 
 @pytest.fixture

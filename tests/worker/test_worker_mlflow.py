@@ -153,7 +153,7 @@ def test_run_that_never_comes_is_waited_for_only_so_long(run):
 
 def test_another_tracking_server_is_the_cells_own_business(run_in_store, tmp_path):
     other = f"sqlite:///{tmp_path}/other.db"
-    job, run, _ = run_in_store(
+    job, _, _ = run_in_store(
         f"import mlflow\nmlflow.set_tracking_uri({other!r})\nwith mlflow.start_run() as run:\n"
         "    mlflow.log_metric('x', 1.0)\nseen = mlflow.get_run(run.info.run_id).data.metrics"
     )

@@ -19,9 +19,13 @@ from jupyter_cloudml.worker.build import build_zipapp
 
 def bare_pythons() -> list[str]:
     """Interpreters of other minors on this machine, and this one without its packages."""
-    roots = sorted(Path("/root/.pyenv/versions").glob("3.1[0-9].*/bin/python"))
-    found = [str(path) for path in roots] + [shutil.which(f"python3.{n}") for n in range(10, 16)]
-    return list(dict.fromkeys([*filter(None, found)]))
+    found = {str(path) for path in Path("/root/.pyenv/versions").glob("3.1[0-9].*/bin/python")}
+    on_path = (
+        shutil.which(f"python3.{minor}", path="/usr/bin:/usr/local/bin") for minor in range(10, 16)
+    )
+    return sorted(
+        {*found, *filter(None, on_path), getattr(sys, "_base_executable", sys.executable)}
+    )
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +33,7 @@ def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_zipapp(tmp_path_factory.mktemp("zipapp") / "worker.pyz")
 
 
-def run_far_away(python: list[str], pyz: Path, job: Job, tmp_path: Path, source: str) -> Job:
+def run_far_away(python: list[str], pyz: Path, job: Job, tmp_path: Path) -> Job:
     """Copy folder and zipapp elsewhere, run them with a bare environment, and look at the copy."""
     far = tmp_path / "elsewhere" / job.paths.job_id
     shutil.copytree(job.paths.root, far)
@@ -65,8 +69,8 @@ def test_bare_python_brings_result_and_journal_back(python, pyz, tmp_path):
     exec(compile(Path(name).read_text(), name, "exec"), namespace)
     items = [1]
     values = {"items": items, "name": "there", "factor": 2, "double": namespace["double"]}
-    job = make_job(tmp_path / "0123456789ab", CELL, values, portable=True)
-    back = run_far_away([python, "-I"], pyz, job, tmp_path, CELL)
+    job = make_job(tmp_path / "0123456789ab", CELL, values, portable=True, namespace=namespace)
+    back = run_far_away([python, "-I"], pyz, job, tmp_path)
     assert back.exit_code == 0
     assert items == [1, 42]
     assert back.namespace["total"] == 43
@@ -80,7 +84,7 @@ def test_bare_python_brings_result_and_journal_back(python, pyz, tmp_path):
 
 def test_no_site_packages_of_the_same_minor_are_enough(pyz, tmp_path):
     job = make_job(tmp_path / "0123456789ab", "x = [n for n in range(3)]", portable=True)
-    back = run_far_away([sys.executable, "-I", "-S"], pyz, job, tmp_path, "")
+    back = run_far_away([sys.executable, "-I", "-S"], pyz, job, tmp_path)
     assert back.namespace["x"] == [0, 1, 2]
 
 
@@ -99,9 +103,9 @@ def test_error_without_ipython_still_tells_the_line(pyz, tmp_path):
     assert isinstance(job.applied.exception, ZeroDivisionError)
 
 
-def test_same_code_makes_the_same_bytes_and_is_not_built_twice(pyz, tmp_path):
+def test_same_code_makes_the_same_bytes_and_is_not_built_twice(tmp_path):
     again = build_zipapp(tmp_path / "worker.pyz")
-    assert again.read_bytes() == pyz.read_bytes()
+    assert again.read_bytes() == build_zipapp(tmp_path / "other.pyz").read_bytes()
     before = again.stat().st_mtime_ns
     assert build_zipapp(again).stat().st_mtime_ns == before
 
