@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,6 +39,18 @@ def resolve(identity: Identity, ref: Ref) -> Any:
     return identity.memo[ref >> 1] if ref & 1 else identity.leaves[ref >> 1]
 
 
+@contextlib.contextmanager
+def paused_collector() -> Iterator[None]:
+    """Many containers made at once would start the cycle collector again and again, for nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 @dataclass(kw_only=True)
 class Change:
     """How one known object changed: patches by facet."""
@@ -59,21 +73,25 @@ class Baseline:
     def take(cls, identity: Identity, reader: LeafReader, namespace: dict[str, Any]) -> Baseline:
         """Note the state of every object. Costs a shallow copy of each container, nothing for large arrays."""
         baseline = cls(reader=reader, namespace=namespace)
+        with paused_collector():
+            baseline._note_all(identity)
+        return baseline
+
+    def _note_all(self, identity: Identity) -> None:
         for number, leaf in enumerate(identity.leaves):
             if leaf is not None:
-                baseline._know(leaf_ref(number), leaf)
+                self._know(leaf_ref(number), leaf)
         memo = identity.memo
         for number in list(memo):
             obj = memo[number]
             if sys.getrefcount(obj) <= _ONLY_OURS:
                 del memo[number]  # a temporary of the pickle stream: nobody else can reach it
-            elif can_be_referred(obj) and id(obj) not in baseline.known:
-                baseline._know(memo_ref(number), obj)
-        for ref, obj in baseline.objects.items():
-            notes = baseline._notes_of(ref, obj)
+            elif can_be_referred(obj) and id(obj) not in self.known:
+                self._know(memo_ref(number), obj)
+        for ref, obj in self.objects.items():
+            notes = self._notes_of(ref, obj)
             if notes:
-                baseline.notes[ref] = notes
-        return baseline
+                self.notes[ref] = notes
 
     def _know(self, ref: Ref, obj: Any) -> None:
         self.known[id(obj)] = ref

@@ -18,8 +18,10 @@ from ..core.errors import Corrupt, Unavailable
 
 try:
     import xxhash
+
+    _HAS_XXHASH = True
 except ImportError:  # a bare Python at the far end
-    xxhash = None  # type: ignore[assignment]
+    _HAS_XXHASH = False
 
 Buffer = bytes | bytearray | memoryview | mmap.mmap
 
@@ -42,7 +44,7 @@ class BlobRef:
 
 def digest_of(data: Any, *, portable: bool = False) -> str:
     """``x3-…`` (xxh3-128) where xxhash is there, else or when ``portable`` ``b2-…`` (blake2b-128)."""
-    hasher, tag = _hasher(portable or xxhash is None)
+    hasher, tag = _hasher(portable or not _HAS_XXHASH)
     hasher.update(data)
     return f"{tag}-{hasher.hexdigest()}"
 
@@ -233,7 +235,7 @@ def _hasher(stdlib_only: bool) -> tuple[Any, str]:
 def _digest_of_file(fd: int, digest: str) -> str:
     """The digest of a file by the algorithm of ``digest``; where that is not installed, ``digest`` itself."""
     portable = digest.startswith("b2")
-    if not portable and xxhash is None:
+    if not portable and not _HAS_XXHASH:
         return digest
     hasher, tag = _hasher(portable)
     buffer = bytearray(min(_CHUNK // 4, max(os.fstat(fd).st_size, 1)))

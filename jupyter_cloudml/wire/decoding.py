@@ -7,8 +7,8 @@ import io
 import pickle
 from typing import Any
 
-from ..core.errors import Corrupt, FarSideError, NotInstalled
-from .baseline import Baseline
+from ..core.errors import CloudMLError, Corrupt, FarSideError, NotInstalled
+from .baseline import Baseline, paused_collector
 from .blobs import BlobStore
 from .identity import Identity
 from .inline import from_inline, is_inline
@@ -37,7 +37,8 @@ def decode(
         FarSideError: a value needs pickle and the bundle is not trusted, or rebuilding it failed.
     """
     reader = Reader(manifest, blobs, namespace, trusted=trusted)
-    values = reader.names()
+    with paused_collector():
+        values = reader.names()
     identity = reader.identity()
     state = Baseline.take(identity, reader.leaves, namespace) if watch else None
     namespace.update(values)
@@ -128,6 +129,13 @@ class Reader:
             ) from exc
         except pickle.UnpicklingError as exc:
             raise Corrupt(f"the values cannot be read: {exc}", hint="submit the job again") from exc
+        except CloudMLError:
+            raise
+        except Exception as exc:  # a user's __setstate__ may raise anything
+            raise FarSideError(
+                f"the values cannot be rebuilt here: {type(exc).__name__}: {exc}",
+                hint="the packages at the two ends may differ in version",
+            ) from exc
         self.memo = unpickler.memo.copy()
         return roots
 

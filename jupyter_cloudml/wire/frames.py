@@ -115,8 +115,8 @@ def _same_values(new: Any, old: Any) -> bool:
     if place["data"] == former["data"] and place["strides"] == former["strides"]:
         return True
     if new.dtype.hasobject:
-        return new.tobytes() == old.tobytes()
-    return np.ascontiguousarray(new).tobytes() == np.ascontiguousarray(old).tobytes()
+        return bool(new.tobytes() == old.tobytes())
+    return bool(np.ascontiguousarray(new).tobytes() == np.ascontiguousarray(old).tobytes())
 
 
 def change_in_place(frame: Any, new: Any) -> None:

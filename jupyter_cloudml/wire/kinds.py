@@ -87,7 +87,8 @@ def facets_of(obj: Any, namespace: dict[str, Any]) -> tuple[str, ...]:
         return () if _is_importable(obj) else ("class",)
     if kind.__name__ == "ndarray" and kind.__module__ == "numpy" and obj.dtype.hasobject:
         return ("object array",)
-    return _facets_of_type(kind)
+    found: tuple[str, ...] = _facets_of_type(kind)  # type: ignore[arg-type]
+    return found
 
 
 @functools.lru_cache(maxsize=4096)

@@ -46,14 +46,10 @@ def explain(value: Any, name: str, cause: BaseException) -> CannotTravel:
 
 
 def _describe(culprit: Any, cause: BaseException) -> tuple[str, str]:
-    for kinds, what, hint in _WAYS_OUT:
-        if isinstance(culprit, kinds):
-            return what, hint
+    known = _known(culprit)
+    if known is not None:
+        return known
     kind = type(culprit)
-    for base in kind.__mro__:
-        known = _BY_NAME.get(f"{base.__module__}.{base.__qualname__}")
-        if known is not None:
-            return known
     reason = (
         cause.message if isinstance(cause, CloudMLError) else f"{type(cause).__name__}: {cause}"
     )
@@ -61,10 +57,24 @@ def _describe(culprit: Any, cause: BaseException) -> tuple[str, str]:
     return article, "create it in the cell, or leave it out with -i"
 
 
+def _known(culprit: Any) -> tuple[str, str] | None:
+    """What it is and the way out, for what is known never to travel."""
+    if isinstance(culprit, (io.BytesIO, io.StringIO)):
+        return None
+    for kinds, what, hint in _WAYS_OUT:
+        if isinstance(culprit, kinds):
+            return what, hint
+    for base in type(culprit).__mro__:
+        known = _BY_NAME.get(f"{base.__module__}.{base.__qualname__}")
+        if known is not None:
+            return known
+    return None
+
+
 def _find(value: Any, path: str, depth: int, seen: set[int]) -> tuple[str, Any]:
     """The deepest part that fails on its own."""
     seen.add(id(value))
-    if depth < _MAX_DEPTH:
+    if depth < _MAX_DEPTH and _known(value) is None:
         for step, child in _children(value):
             if id(child) not in seen and not _travels(child):
                 return _find(child, path + step, depth + 1, seen)

@@ -183,10 +183,11 @@ class RegionReader:
         now = self._open[number]
         storage = self._storages.get(number)
         if storage is not None and storage.device.type != "cpu":
-            now = memoryview(bytes(storage.cpu()))
+            now = _storage_bytes(storage)
         if "at" in entry:
             return bool(now == self._packed(entry))
-        return digest_of(now, portable=entry["blob"].startswith("b2")) == entry["blob"]
+        digest: str = entry["blob"]
+        return digest_of(now, portable=digest.startswith("b2")) == digest
 
     def check(self) -> None:
         """Wait for the checks of large blobs.
@@ -242,6 +243,12 @@ def _read(head: Extent, size: int) -> memoryview:
     if head.device == "cpu":
         return memory(head.start, size)
     return _read_device(head, size)
+
+
+def _storage_bytes(storage: Any) -> memoryview:
+    torch = sys.modules["torch"]
+    flat = torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
+    return memoryview(flat.cpu().numpy())
 
 
 def _read_device(head: Extent, size: int) -> memoryview:
