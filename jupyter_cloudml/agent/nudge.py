@@ -165,9 +165,7 @@ def _start(home: DataHome) -> None:
     """Start an agent in a session of its own; it leaves us (a second fork) before this returns."""
     import subprocess
 
-    from .. import __file__ as package
-
-    parent = str(Path(package).parents[1])
+    parent = str(Path(__file__).parents[2])
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with os.fdopen(os.open(home.agent_log, flags, 0o600), "ab") as log:
