@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..agent.ledger import Capacity
 from ..capture import CapturePlan, CellNames, analyse, plan
 from ..core.errors import BadInput, NotFound, Unavailable
 from ..core.ids import new_job_id
+from ..core.resources import Resources
 from ..core.spec import JobSpec, Origin
 from ..journal.atomic import write_json
 from ..journal.paths import JobPaths
@@ -23,7 +25,7 @@ from ..worker import ambient
 from ..worker.redact import Redactor
 from .options import SubmitOptions, build_spec
 from .origin import look_at_git
-from .secrets import refuse_written_secrets, secret_values, without_secrets
+from .secrets import known_secrets, refuse_written_secrets, secret_values, without_secrets
 from .session import Session, blob_digests, configuration
 
 WARN_BYTES = 256 << 20
@@ -116,6 +118,8 @@ def prepare(
     spec = _with_resume(session, spec)
     target = session.target(spec.target, configuration())
     target.plan(spec, session.paths(job_id))
+    if target.shares_machine:
+        refuse_impossible(spec.resources, Capacity.detect(os.environ))
     secrets = secret_values(spec.secrets, os.environ)
     names, chosen = _capture(source, spec)
     is_local = target.shares_machine
@@ -133,12 +137,31 @@ def prepare(
     return Prepared(
         spec=spec,
         encoded=encoded,
-        ambient=_ambient(source, is_local, spec, secrets),
+        ambient=_ambient(source, is_local),
         secrets=secrets,
         target=target,
         names=names,
         warnings=() if is_local else _size_warnings(encoded),
     )
+
+
+def refuse_impossible(wish: Resources, there: Capacity) -> None:
+    """Refuse what this machine can never give; it would wait for ever.
+
+    Raises:
+        BadInput: more GPUs or CPU cores than there are.
+    """
+    for flag, wanted, has in (
+        ("--gpus", wish.gpus, len(there.gpus)),
+        ("--cpus", wish.cpus, there.cpus),
+    ):
+        if wanted > has:
+            raise BadInput(
+                f"{flag} {wanted}: this machine has {has or 'none'}",
+                hint="name another target with --on"
+                if not has
+                else f"ask for {has} or fewer, or name another target with --on",
+            )
 
 
 def _capture(source: Source, spec: JobSpec) -> tuple[CellNames, CapturePlan]:
@@ -189,15 +212,15 @@ def _with_resume(session: Session, spec: JobSpec) -> JobSpec:
     return replace(spec, resume_from=whole)
 
 
-def _ambient(
-    source: Source, is_local: bool, spec: JobSpec, secrets: Mapping[str, str]
-) -> dict[str, Any]:
+def _ambient(source: Source, is_local: bool) -> dict[str, Any]:
+    """The ambient state, without any secret that this process has ever given to a job (the history may hold one)."""
     state = ambient.collect(source.namespace, is_local=is_local)
+    secrets = known_secrets()
     if not secrets:
         return state
     if "environ" in state:
-        state["environ"] = without_secrets(state["environ"], spec.secrets, secrets.values())
-    redacted: dict[str, Any] = Redactor(dict(secrets)).tree(state)
+        state["environ"] = without_secrets(state["environ"], secrets, secrets.values())
+    redacted: dict[str, Any] = Redactor(secrets).tree(state)
     return redacted
 
 

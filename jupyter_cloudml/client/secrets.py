@@ -11,9 +11,16 @@ from ..core.errors import BadInput
 from ..wire import BlobStore
 from .session import blob_digests, inline_bytes
 
+_given: dict[str, str] = {}
+
+
+def known_secrets() -> dict[str, str]:
+    """Every secret that this process has ever given to a job: later jobs, too, keep them off the disk."""
+    return dict(_given)
+
 
 def secret_values(names: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
-    """The values of ``names``; they may go over the agent's private socket and nowhere else.
+    """The values of ``names``; they may go over the agent's private socket and nowhere else. They are known from now on.
 
     Raises:
         BadInput: a name is not set here; the message never holds a value.
@@ -26,6 +33,7 @@ def secret_values(names: Iterable[str], environ: Mapping[str, str]) -> dict[str,
                 hint=f"set it before Jupyter starts, or run: import os, getpass; os.environ[{name!r}] = getpass.getpass()",
             )
         found[name] = environ[name]
+    _given.update(found)
     return found
 
 

@@ -26,8 +26,11 @@ class LiveCard:
         return self._can_update and time.monotonic() - self._shown_at >= EVERY_S
 
     def show(self, snapshot: Mapping[str, Any], *, is_last: bool = False) -> None:
-        """Show it now: the first time as a new display, then as an update of it."""
+        """Show it now: the first time as a new display, then as an update of it. What looks the same is not sent again."""
         update = self._last is not None
+        self._shown_at = time.monotonic()
+        if self._last is not None and not is_last and _looks(snapshot) == _looks(self._last):
+            return
         self._last = snapshot
         if self._can_update or is_last:
             self._publish(update=update and self._can_update)
@@ -44,3 +47,8 @@ class LiveCard:
             self._shell.display_pub.publish(
                 data=bundle(self._last), metadata={}, transient=transient, update=update
             )
+
+
+def _looks(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """What a reader can tell apart."""
+    return {key: value for key, value in snapshot.items() if key != "updated_at"}

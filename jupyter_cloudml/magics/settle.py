@@ -28,17 +28,21 @@ def settle(shell: Any, watch: Watch, state: JobState) -> None:
     job, spec = watch.job, watch.job.spec
     feels_at_home = job.is_at_home
     applied = job.bind(shell.user_ns)
+    wrong: list[str] = []
     if applied is not None:
         if feels_at_home and AMBIENT in applied.extra:
             ambient.apply(applied.extra[AMBIENT])
         if DISPLAYED in applied.extra:
             _remember_result(shell, applied.extra[DISPLAYED])
-        _say_what_stayed(job, applied)
+        wrong = _wrong_outputs(shell, spec, applied)
+        _say_what_stayed(job, applied, wrong)
     watch.finish()
     if state is not JobState.SUCCEEDED:
         raise job.exception_from(state, applied)
-    if applied is not None and spec.outputs:
-        _check_outputs(shell, spec, applied)
+    if wrong:
+        bound = sorted(analyse(spec.source, shell.transform_cell).binds)
+        hint = f"it binds: {', '.join(bound)}" if bound else "it binds no name"
+        raise BadInput(f"-o {wrong[0]}: the cell bound no such name", hint=hint)
 
 
 def _remember_result(shell: Any, value: Any) -> None:
@@ -47,15 +51,16 @@ def _remember_result(shell: Any, value: Any) -> None:
     hook.fill_exec_result(value)
 
 
-def _say_what_stayed(job: Job, applied: Applied) -> None:
+def _wrong_outputs(shell: Any, spec: JobSpec, applied: Applied) -> list[str]:
+    """Names of ``-o`` that neither the cell nor the notebook has; those that merely stayed there are not wrong."""
+    asked = [n for n in spec.outputs or () if n not in applied.names and n not in shell.user_ns]
+    if not asked:
+        return []
+    binds = analyse(spec.source, shell.transform_cell).binds
+    return [name for name in asked if name not in binds]
+
+
+def _say_what_stayed(job: Job, applied: Applied, wrong: list[str]) -> None:
     for name, reason in applied.left_out.items():
-        sys.stderr.write(f"cloudml: {name} stayed with job {job.id}: {reason}\n")
-
-
-def _check_outputs(shell: Any, spec: JobSpec, applied: Applied) -> None:
-    known = {*applied.names, *applied.left_out, *shell.user_ns}
-    missing = [name for name in spec.outputs or () if name not in known]
-    if missing:
-        bound = sorted(analyse(spec.source, shell.transform_cell).binds)
-        hint = f"it binds: {', '.join(bound)}" if bound else "it binds no name"
-        raise BadInput(f"-o {missing[0]}: the cell bound no such name", hint=hint)
+        if name not in wrong:
+            sys.stderr.write(f"cloudml: {name} stayed with job {job.id}: {reason}\n")

@@ -59,9 +59,13 @@ class Watch:
         return self.follower.final
 
     def _play_when_due(self) -> None:
+        if not self._pending:
+            return
         young = self._pace.age_s() < YOUNG_S
-        if self._pending and (young or time.monotonic() - self._played_at >= OUTPUT_EVERY_S):
+        if young or time.monotonic() - self._played_at >= OUTPUT_EVERY_S:
             self._play()
+            if young:
+                sys.stdout.flush()  # a kernel would keep the first lines back for 200 ms
 
     def _play(self) -> None:
         outputs, self._pending = self._pending, []
