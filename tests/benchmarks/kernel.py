@@ -17,7 +17,7 @@ from jupyter_client.manager import KernelManager
 
 from jupyter_cloudml.journal.home import DataHome
 
-from .harness import QUIET
+from .harness import QUIET, note
 
 
 @dataclass
@@ -111,16 +111,25 @@ def agent_ended(home: Path) -> Iterator[DataHome]:
         stop_agent(data)
 
 
-def stop_agent(home: DataHome) -> None:
+def stop_agent(home: DataHome, *, timeout_s: float = 30.0) -> None:
+    """Stop the agent and wait until it and all that it started are gone: none of them may write to the home later."""
+    import psutil
+
     from jupyter_cloudml.agent.nudge import nudge
     from jupyter_cloudml.core.errors import Unavailable
     from jupyter_cloudml.journal.lease import lease_holder
 
+    pid = lease_holder(home.agent_lock)
+    family: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if pid:
+            family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     with contextlib.suppress(Unavailable):
         nudge(home, "stop")
-    deadline = time.monotonic() + 20
-    while lease_holder(home.agent_lock) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    _, left = psutil.wait_procs(family, timeout=timeout_s)
+    for process in left:
+        note(f"{process} did not end with its agent")
+        process.kill()
 
 
 def wait_for_warmth(home: DataHome, *, timeout_s: float = 120.0) -> dict[str, Any]:
