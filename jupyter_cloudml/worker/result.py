@@ -52,7 +52,7 @@ def publish(
     bound, deleted = differences(before, shell.namespace, shell.own_names())
     bound, withheld = secrecy.split(bound, redactor.secrets)
     changed = ambient.changes(felt_before, ambient.collect_lasting(shell.namespace))
-    extra: dict[str, Any] = {"ambient": redactor.tree(changed)}
+    extra: dict[str, Any] = {"ambient": redactor.tree(changed)} if changed else {}
     if outcome.error is not None:
         extra["failure"] = _failure(outcome, redactor)
     if outcome.has_displayed and spec.outputs != ():

@@ -10,9 +10,10 @@ import tokenize
 
 _ALWAYS = (
     "asyncio",
+    "cloudpickle",
     "concurrent.futures.thread",
     "json",
-    "jupyter_cloudml.wire",
+    "jupyter_cloudml.wire.graph",
     "jupyter_cloudml.worker.main",
     "jupyter_cloudml.worker.sdk",
     "socket",

@@ -125,7 +125,8 @@ def test_nested_and_second_runs_are_children_and_end_for_themselves(run_in_store
 
 def test_autologging_lands_in_the_jobs_run(run_in_store):
     job, run, client = run_in_store(
-        "from sklearn.linear_model import LogisticRegression\n"
+        "import mlflow\nfrom sklearn.linear_model import LogisticRegression\n"
+        "mlflow.sklearn.autolog(log_models=False, log_datasets=False)\n"
         "model = LogisticRegression(C=0.5).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])",
         autolog=True,
     )
