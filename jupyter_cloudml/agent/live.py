@@ -35,6 +35,11 @@ class Live:
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
     watch: Watch | None = None
 
+    @property
+    def local(self) -> LocalRef | None:
+        """The process on this machine; None when it runs elsewhere or is not started yet."""
+        return LocalRef.parse(self.ref) if self.ref.startswith("local:") else None
+
     def let_go(self) -> None:
         """Stop every timer and watch. Safe to repeat."""
         for timer in self.timers:

@@ -7,7 +7,17 @@ from collections.abc import Mapping
 
 VARIABLE = "CLOUDML_PRELOAD"
 
-_LIGHT = ("jupyter_cloudml.agent.start", "jupyter_cloudml.worker.main", "IPython")
+_LIGHT = (
+    "jupyter_cloudml.agent.start",
+    "jupyter_cloudml.worker.main",
+    "jupyter_cloudml.wire.graph",
+    "IPython",
+    "IPython.core.application",
+    "IPython.core.completer",
+    "IPython.core.completerlib",
+    "IPython.core.logger",
+    "IPython.core.oinspect",
+)
 _FULL = (
     *_LIGHT,
     "numpy",

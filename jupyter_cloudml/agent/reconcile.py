@@ -7,31 +7,29 @@ is used. So this process may die between any two lines, and the next agent goes 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
-import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ..core.errors import CloudMLError, JobCancelled, NotFound, Unavailable
-from ..core.events import STATE
 from ..core.spec import JobSpec, TargetRef
 from ..core.states import JobState
-from ..journal.atomic import read_json
 from ..journal.home import DataHome
-from ..journal.paths import JobPaths
 from ..journal.registry import Registry
 from ..journal.rows import JobRow
-from ..journal.writer import JournalWriter
-from ..targets.local.client import send_signal
-from ..targets.local.starts import Start, all_starts
-from ..targets.local.status import LocalRef
 from ..targets.port import Status, Target
 from .environment import Environment
+from .folder import (
+    begun_ref,
+    is_silent,
+    journal_size,
+    read_spec,
+    submitted_environ,
+    token_of,
+    write_state,
+)
 from .forwarding import Forwarding
 from .ledger import Ledger, Placement
 from .live import Live, Watch, free_result, sweep
@@ -39,6 +37,8 @@ from .places import Places
 from .pool import Assignment, Pool, Readiness
 from .remote import Remotes
 from .settings import Settings
+from .stopping import Stopper
+from .verdict import Attempt, Verdict, verdict_on
 from .waiting import Waiting, reasons, startable
 
 log = logging.getLogger(__name__)
@@ -49,14 +49,6 @@ _TRY_AGAIN_S = 1.0
 _SPARE_PATIENCE_S = 3.0
 _MAX_FALSE_STARTS = 3
 _BIG_JOURNAL = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What becomes of an attempt that is over."""
-
-    state: JobState
-    reason: str
 
 
 class Reconciler:
@@ -78,11 +70,11 @@ class Reconciler:
         self._pool = pool
         self._ledger = ledger
         self._forwarding = forwarding
-        self._settings = settings
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._places = Places(home, pool)
         self._remotes = Remotes(self._take_status)
+        self._stopper = Stopper(self._remotes, settings.grace_s)
         self._waiting: dict[str, Waiting] = {}
         self._live: dict[str, Live] = {}
         self._pids: dict[int, str] = {}
@@ -111,16 +103,11 @@ class Reconciler:
 
     def start_what_fits(self) -> None:
         """Start the jobs whose turn it is. Never raises."""
-        now = self._loop.time()
-        for job in startable(list(self._waiting.values()), self._ledger):
-            if job.not_before > now:
-                continue
-            try:
-                self._start(job)
-            except (Unavailable, OSError) as exc:
-                self._postpone(job, str(exc))
-            except CloudMLError as exc:
-                self._refuse(job, exc)
+        try:
+            self._start_what_fits()
+        except CloudMLError as exc:
+            log.warning("cannot start jobs: %s", exc)
+            self._loop.call_later(_TRY_AGAIN_S, self.look)
         if self._waiting and self._telling is None:
             self._telling = self._loop.call_later(0.1, self._tell_reasons)
 
@@ -182,11 +169,11 @@ class Reconciler:
 
     def _adopt(self, row: JobRow) -> None:
         """Go on where an earlier agent stopped; a job that nobody has begun joins the queue."""
-        ref = row.ref or self._begun(row)
+        ref = row.ref or begun_ref(self._home.job(row.id), row.attempt)
         if not ref:
             self._queue(row)
             return
-        spec = self._spec(row.id)
+        spec = read_spec(self._home.job(row.id))
         try:
             target = self._places.open(TargetRef.parse(row.target), spec)
         except CloudMLError as exc:
@@ -206,18 +193,22 @@ class Reconciler:
         else:
             self._waiting[row.id] = job
 
-    def _begun(self, row: JobRow) -> str:
-        """The ref of a local worker that an agent started and died before it could say so; else empty."""
-        paths = self._home.job(row.id)
-        start = _last_start(paths)
-        if start is None or start.token != _token(row.id, row.attempt):
-            return ""
-        return str(start.ref) if start.is_released or _size(paths) > start.offset else ""
-
     # --- starting -----------------------------------------------------------------------------------------------------
 
+    def _start_what_fits(self) -> None:
+        now = self._loop.time()
+        for job in startable(list(self._waiting.values()), self._ledger):
+            if job.not_before > now:
+                continue
+            try:
+                self._start(job)
+            except (Unavailable, OSError) as exc:
+                self._postpone(job, str(exc))
+            except CloudMLError as exc:
+                self._refuse(job, exc)
+
     def _start(self, job: Waiting) -> None:
-        spec = self._spec(job.job_id)
+        spec = read_spec(self._home.job(job.job_id))
         target = self._places.open(TargetRef.parse(job.target), spec)
         if not job.is_local:
             self._start_far(job, spec, target)
@@ -228,7 +219,7 @@ class Reconciler:
             return
         request: Any = target.plan(spec, self._home.job(job.job_id))
         if job.environment is None:
-            environ = {**self._environ(job.job_id), **request.env}
+            environ = {**submitted_environ(self._home.job(job.job_id)), **request.env}
             job.environment = Environment.of(request.argv[0], environ)
         if self._is_spare_coming(job):
             return
@@ -257,8 +248,8 @@ class Reconciler:
         )
         try:
             self._prepare(job)
-            self._journal(job.job_id, JobState.STARTING)
-            ref = target.submit(request, _token(job.job_id, job.attempt))
+            write_state(self._home.job(job.job_id), JobState.STARTING, self._clock())
+            ref = target.submit(request, token_of(job.job_id, job.attempt))
         except BaseException:
             self._ledger.give_back(job.job_id)
             raise
@@ -272,7 +263,7 @@ class Reconciler:
     def _start_far(self, job: Waiting, spec: JobSpec, target: Target) -> None:
         del self._waiting[job.job_id]
         self._prepare(job)
-        self._journal(job.job_id, JobState.STARTING)
+        write_state(self._home.job(job.job_id), JobState.STARTING, self._clock())
         self._registry.move(job.job_id, JobState.STARTING, now=self._clock())
         live = self._new_live(job.job_id, job.attempt, target, spec)
         task = self._loop.create_task(self._submit_far(job, spec, live))
@@ -282,7 +273,7 @@ class Reconciler:
     async def _submit_far(self, job: Waiting, spec: JobSpec, live: Live) -> None:
         try:
             request = live.target.plan(spec, self._home.job(job.job_id))
-            token = _token(job.job_id, job.attempt)
+            token = token_of(job.job_id, job.attempt)
             ref = await self._remotes.call(live.target, live.target.submit, request, token)
         except CloudMLError as exc:
             self._drop(live)
@@ -296,7 +287,7 @@ class Reconciler:
         self._forwarding.nudge("job", job.job_id)
         self._follow(live, ref)
         if live.is_stopping:
-            self._ask_to_stop(live)
+            self._stopper.cancel(live)
 
     def _prepare(self, job: Waiting) -> None:
         """Clear what an earlier attempt left: its result, and a cancel that was meant for it."""
@@ -339,28 +330,40 @@ class Reconciler:
 
     def _follow(self, live: Live, ref: str) -> None:
         live.ref = ref
-        local = _local(ref)
-        if local is None:
+        if live.local is None:
             self._remotes.follow(live)
             return
-        self._pids[local.pid] = live.job_id
-        live.watch = Watch(local, partial(self._poll_here, live))
+        self._pids[live.local.pid] = live.job_id
+        live.watch = Watch(live.local, partial(self._poll_here, live))
 
     def _poll_here(self, live: Live) -> None:
         """Ask this machine about one job; its journal is read in a thread when it is long."""
         if self._live.get(live.job_id) is not live:
             return
-        if _size(self._home.job(live.job_id)) > _BIG_JOURNAL:
+        if journal_size(self._home.job(live.job_id)) > _BIG_JOURNAL:
             task = self._loop.create_task(self._poll_in_thread(live))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
-        self._take_status(live, live.target.poll([live.ref])[live.ref])
+        try:
+            status = live.target.poll([live.ref])[live.ref]
+        except (CloudMLError, OSError) as exc:
+            self._poll_later(live, exc)
+        else:
+            self._take_status(live, status)
 
     async def _poll_in_thread(self, live: Live) -> None:
-        status = await asyncio.to_thread(live.target.poll, [live.ref])
+        try:
+            status = await asyncio.to_thread(live.target.poll, [live.ref])
+        except (CloudMLError, OSError) as exc:
+            self._poll_later(live, exc)
+            return
         if self._live.get(live.job_id) is live:
             self._take_status(live, status[live.ref])
+
+    def _poll_later(self, live: Live, exc: Exception) -> None:
+        log.warning("job %s cannot be looked at: %s", live.job_id, exc)
+        live.timers.append(self._loop.call_later(_TRY_AGAIN_S, self._poll_here, live))
 
     def _take_status(self, live: Live, status: Status) -> None:
         try:
@@ -388,15 +391,14 @@ class Reconciler:
         if not live.max_runtime_s or started_at is None:
             return
         left_s = started_at + live.max_runtime_s - self._clock()
-        live.timers.append(self._loop.call_later(max(0.0, left_s), self._stop_overdue, live))
+        live.timers.append(self._loop.call_later(max(0.0, left_s), self._stopper.end_overdue, live))
 
     # --- ending -------------------------------------------------------------------------------------------------------
 
     def _end(self, live: Live, status: Status) -> None:
         assert status.state is not None
-        local = _local(live.ref)
-        if local is not None:
-            sweep(local)
+        if live.local is not None:
+            sweep(live.local)
         row = self._registry.get(live.job_id)
         verdict = self._verdict(live, row, status)
         if verdict.state is JobState.QUEUED:
@@ -411,25 +413,18 @@ class Reconciler:
         self.start_what_fits()
 
     def _verdict(self, live: Live, row: JobRow, status: Status) -> Verdict:
-        assert status.state is not None
-        is_cancelled = row.intent == "cancel" or status.state is JobState.CANCELLED
-        if live.is_overdue and status.state is not JobState.SUCCEEDED:
-            reason = f"stopped: --max-runtime {live.max_runtime_s:g}s is over"
-            return Verdict(state=JobState.FAILED, reason=reason)
-        if is_cancelled or status.state is JobState.SUCCEEDED:
-            return Verdict(state=status.state, reason=status.reason)
-        if status.state is JobState.LOST and self._never_began(live):
-            return Verdict(state=JobState.QUEUED, reason="its process died before it began")
-        if row.attempt <= live.retries:
-            said = status.reason or str(status.state)
-            return Verdict(state=JobState.QUEUED, reason=f"attempt {row.attempt}: {said}")
-        return Verdict(state=status.state, reason=status.reason)
+        attempt = Attempt(
+            number=row.attempt,
+            retries=live.retries,
+            is_cancel_wanted=row.intent == "cancel",
+            overdue_s=live.max_runtime_s if live.is_overdue else 0.0,
+            never_began=status.state is JobState.LOST and self._never_began(live),
+        )
+        return verdict_on(attempt, status)
 
     def _never_began(self, live: Live) -> bool:
-        """Whether a local worker died without a word, at most so many times: then starting it again doubles nothing."""
-        paths = self._home.job(live.job_id)
-        start = _last_start(paths) if _local(live.ref) else None
-        if start is None or _size(paths) > start.offset:
+        """Whether a local worker died without a word; true only a few times for one job."""
+        if live.local is None or not is_silent(self._home.job(live.job_id)):
             return False
         self._false_starts[live.job_id] = self._false_starts.get(live.job_id, 0) + 1
         return self._false_starts[live.job_id] <= _MAX_FALSE_STARTS
@@ -437,7 +432,7 @@ class Reconciler:
     def _queue_again(self, live: Live, row: JobRow, reason: str) -> None:
         now = self._clock()
         free_result(self._home.job(live.job_id).result)
-        self._journal(live.job_id, JobState.QUEUED, reason=reason)
+        write_state(self._home.job(live.job_id), JobState.QUEUED, now, reason=reason)
         if row.state is not JobState.RUNNING:
             self._registry.move(live.job_id, JobState.RUNNING, now=now)
         self._registry.move(live.job_id, JobState.QUEUED, now=now, reason=reason)
@@ -451,12 +446,13 @@ class Reconciler:
         is_told: bool = False,
     ) -> None:
         """The job has ended. ``is_told``: the worker wrote so itself, in these words."""
+        now = self._clock()
         if not is_told:
-            self._journal(job_id, verdict.state, reason=verdict.reason, error=error)
+            write_state(
+                self._home.job(job_id), verdict.state, now, reason=verdict.reason, error=error
+            )
         failure = verdict.reason if verdict.state in (JobState.FAILED, JobState.LOST) else ""
-        self._registry.move(
-            job_id, verdict.state, now=self._clock(), reason=verdict.reason, error=failure
-        )
+        self._registry.move(job_id, verdict.state, now=now, reason=verdict.reason, error=failure)
         self._secrets.pop(job_id, None)
         self._false_starts.pop(job_id, None)
 
@@ -465,9 +461,8 @@ class Reconciler:
         self._remotes.forget(live)
         self._live.pop(live.job_id, None)
         self._ledger.give_back(live.job_id)
-        local = _local(live.ref)
-        if local is not None:
-            self._pids.pop(local.pid, None)
+        if live.local is not None:
+            self._pids.pop(live.local.pid, None)
 
     # --- cancelling ---------------------------------------------------------------------------------------------------
 
@@ -478,39 +473,11 @@ class Reconciler:
                 live.is_stopping = True
                 self._registry.move(job_id, JobState.STOPPING, now=self._clock())
                 if live.ref:
-                    self._ask_to_stop(live)
+                    self._stopper.cancel(live)
             return
         self._home.job(job_id).cancel.touch(mode=0o600)
         self._waiting.pop(job_id, None)
         self._conclude(job_id, Verdict(state=JobState.CANCELLED, reason="cancelled while queued"))
-
-    def _ask_to_stop(self, live: Live) -> None:
-        """Ask now, kill after the grace time."""
-        self._tell_to_stop(live, False)
-        live.timers.append(
-            self._loop.call_later(self._settings.grace_s, self._tell_to_stop, live, True)
-        )
-        if live.watch is not None:
-            live.watch.look_later()
-
-    def _tell_to_stop(self, live: Live, force: bool) -> None:
-        if _local(live.ref) is None:
-            self._remotes.cancel(live, force=force)
-        else:
-            live.target.cancel(live.ref, force=force)
-
-    def _stop_overdue(self, live: Live, force: bool = False) -> None:
-        """Its time is over. No ``control/cancel``: nobody cancelled it, and the worker shall not say so."""
-        live.is_overdue = True
-        local = _local(live.ref)
-        if local is None:
-            self._remotes.cancel(live, force=force)
-        else:
-            number = signal.SIGKILL if force else signal.SIGTERM
-            send_signal(local.pid, local.starttime, number, to_group=force)
-        if not force:
-            grace_s = self._settings.grace_s
-            live.timers.append(self._loop.call_later(grace_s, self._stop_overdue, live, True))
 
     # --- small things -------------------------------------------------------------------------------------------------
 
@@ -520,15 +487,7 @@ class Reconciler:
             self._safety.cancel()
             self._safety = None
         if self._live or self._waiting:
-            self._safety = self._loop.call_later(_SAFETY_LOOK_S, self._look_for_cancels)
-
-    def _look_for_cancels(self) -> None:
-        try:
-            for row in self._registry.by_intent("cancel"):
-                self._take_up(row)
-        except CloudMLError as exc:
-            log.warning("cannot look: %s", exc)
-        self._look_again_later()
+            self._safety = self._loop.call_later(_SAFETY_LOOK_S, self.look)
 
     def _tell_reasons(self) -> None:
         self._telling = None
@@ -542,47 +501,3 @@ class Reconciler:
             log.warning("cannot say why jobs wait: %s", exc)
         if self._waiting:
             self._telling = self._loop.call_later(_REASONS_S, self._tell_reasons)
-
-    def _journal(
-        self, job_id: str, state: JobState, *, reason: str = "", error: dict[str, str] | None = None
-    ) -> None:
-        fields: dict[str, Any] = {"state": state}
-        if reason:
-            fields["reason"] = reason
-        if error:
-            fields["error"] = error
-        with JournalWriter(self._home.job(job_id).agent_journal, self._clock) as journal:
-            journal.append(STATE, **fields)
-
-    def _spec(self, job_id: str) -> JobSpec:
-        data = read_json(self._home.job(job_id).spec)
-        if not isinstance(data, dict):
-            raise NotFound(f"the folder of job {job_id} is gone", hint="submit it again")
-        return JobSpec.from_json(data)
-
-    def _environ(self, job_id: str) -> dict[str, str]:
-        """The environment that the job was submitted in; the agent's own where it did not travel."""
-        try:
-            environ = json.loads(self._home.job(job_id).ambient.read_bytes()).get("environ")
-        except (OSError, ValueError, AttributeError):
-            environ = None
-        return environ if isinstance(environ, dict) else dict(os.environ)
-
-
-def _token(job_id: str, attempt: int) -> str:
-    return f"{job_id}-{attempt}"
-
-
-def _local(ref: str) -> LocalRef | None:
-    return LocalRef.parse(ref) if ref.startswith("local:") else None
-
-
-def _last_start(paths: JobPaths) -> Start | None:
-    return next(reversed(all_starts(paths)), None)
-
-
-def _size(paths: JobPaths) -> int:
-    try:
-        return paths.journal().stat().st_size
-    except OSError:
-        return 0

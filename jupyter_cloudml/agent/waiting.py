@@ -68,10 +68,13 @@ def reasons(queue: Iterable[Waiting], ledger: Ledger) -> dict[str, str]:
     told: dict[str, str] = {}
     ahead = {CPU: 0, GPU: 0}
     holding: dict[str, str] = {}
+    known: dict[Needs, frozenset[str]] = {}
     for job in queue:
         if not job.is_local:
             continue
-        lacking = ledger.lacking(job.needs)
+        if job.needs not in known:
+            known[job.needs] = ledger.lacking(job.needs)
+        lacking = known[job.needs]
         kind = next(
             (k for k in (GPU, CPU) if k in lacking or (ahead[k] and k in _kinds(job.needs))), ""
         )

@@ -108,14 +108,14 @@ class Place:
         return int(self.nudge("ping")["pid"])
 
     def spares_ready(self) -> list[int]:
-        """Warm this environment and wait for its spares."""
+        """Warm this environment and wait for both of its spares."""
         agent_nudge.warm(self.home)
 
         def pids() -> list[int]:
             found = self.nudge("status")["zygotes"]
-            return [pid for zygote in found for pid in zygote["spares"]]
+            return max((zygote["spares"] for zygote in found), key=len, default=[])
 
-        return wait_until(pids, "a spare")
+        return wait_until(lambda: len(pids()) >= 2 and pids(), "two spares")
 
     def kill_agent(self) -> None:
         pid = self.agent_pid()

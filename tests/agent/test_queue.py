@@ -76,9 +76,10 @@ def test_a_queued_job_is_cancelled_without_a_process(place: Place, tmp_path: Pat
 def test_a_running_job_is_cancelled_by_an_interrupt(place: Place, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     job = place.submit(
-        f"import time\ntry: time.sleep(600)\nexcept KeyboardInterrupt: open({str(seen)!r}, 'w'); raise"
+        "import time\ntry: print('up'); time.sleep(600)\n"
+        f"except KeyboardInterrupt: open({str(seen)!r}, 'w'); raise"
     )
-    place.running(job)
+    wait_until(lambda: any(e["k"] == "output" for e in place.events(job)), "its output")
     place.cancel(job)
     assert place.ended(job).state is JobState.CANCELLED
     assert seen.exists()
@@ -169,8 +170,7 @@ def test_forty_jobs_on_two_slots_all_end_right_and_never_more_than_two_run(
 def test_a_thousand_jobs_on_two_slots_all_end_right(place: Place) -> None:
     jobs = [place.queue(f"x = {number}") for number in range(1000)]
     place.nudge()
-    wait_until(lambda: place.row(jobs[300]).state.is_final, "the first 300")
-    wait_until(lambda: place.row(jobs[600]).state.is_final, "the first 600")
-    wait_until(lambda: place.row(jobs[900]).state.is_final, "the first 900")
+    for number in range(49, 1000, 50):
+        wait_until(lambda at=number: place.row(jobs[at]).state.is_final, f"job {number}")
     assert {place.ended(job).state for job in jobs} == {JobState.SUCCEEDED}
     assert all(place.states(job) == ["RUNNING", "SUCCEEDED"] for job in jobs)

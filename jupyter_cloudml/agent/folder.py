@@ -1,0 +1,88 @@
+"""What the agent reads and writes in a job's folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from ..core.errors import NotFound
+from ..core.events import STATE
+from ..core.spec import JobSpec
+from ..core.states import JobState
+from ..journal.atomic import read_json
+from ..journal.paths import JobPaths
+from ..journal.writer import JournalWriter
+from ..targets.local.starts import Start, all_starts
+
+
+def token_of(job_id: str, attempt: int) -> str:
+    """What a target starts at most one process for."""
+    return f"{job_id}-{attempt}"
+
+
+def read_spec(paths: JobPaths) -> JobSpec:
+    """The job's spec.
+
+    Raises:
+        NotFound: the folder or the spec is gone.
+        Corrupt: it is damaged.
+    """
+    data = read_json(paths.spec)
+    if not isinstance(data, dict):
+        raise NotFound(f"the folder of job {paths.job_id} is gone", hint="submit it again")
+    return JobSpec.from_json(data)
+
+
+def submitted_environ(paths: JobPaths) -> dict[str, str]:
+    """The environment that the job was submitted in; the agent's own where it did not travel."""
+    try:
+        environ = json.loads(paths.ambient.read_bytes()).get("environ")
+    except (OSError, ValueError, AttributeError):
+        environ = None
+    return environ if isinstance(environ, dict) else dict(os.environ)
+
+
+def write_state(
+    paths: JobPaths, state: JobState, at: float, *, reason: str = "", error: Any = None
+) -> None:
+    """Journal a state that the agent decided.
+
+    A live state is only written while no worker can have written a later one: before a start, or after an end.
+    """
+    fields: dict[str, Any] = {"state": state}
+    if reason:
+        fields["reason"] = reason
+    if error:
+        fields["error"] = error
+    with JournalWriter(paths.agent_journal, lambda: at) as journal:
+        journal.append(STATE, **fields)
+
+
+def journal_size(paths: JobPaths) -> int:
+    """Bytes in the main journal; 0 when there is none."""
+    try:
+        return paths.journal().stat().st_size
+    except OSError:
+        return 0
+
+
+def begun_ref(paths: JobPaths, attempt: int) -> str:
+    """The ref of a local worker of this attempt that was let go; empty when there is none.
+
+    An agent may have died before it could put that into the registry.
+    """
+    start = _last_start(paths)
+    if start is None or start.token != token_of(paths.job_id, attempt):
+        return ""
+    return str(start.ref) if start.is_released or journal_size(paths) > start.offset else ""
+
+
+def is_silent(paths: JobPaths) -> bool:
+    """Whether the last local worker never wrote a word, so that it ran nothing of the user's."""
+    start = _last_start(paths)
+    return start is not None and journal_size(paths) <= start.offset
+
+
+def _last_start(paths: JobPaths) -> Start | None:
+    return next(reversed(all_starts(paths)), None)
