@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 WIDTH = 168
 HEIGHT = 44
@@ -22,9 +23,9 @@ def curve(points: Sequence[Point], label: str) -> str:
     finite = [(x, y) for x, y in points if math.isfinite(y)]
     if not finite:
         return ""
-    xs, ys = [x for x, _ in finite], [y for _, y in finite]
-    body = "".join(_stroke(run, xs, ys) for run in _runs(points))
-    end_x, end_y = _place(*finite[-1], xs, ys)
+    scale = _Scale.of(finite)
+    body = "".join(_stroke(run, scale) for run in _runs(points))
+    end_x, end_y = scale.place(*finite[-1])
     return (
         f'<svg role="img" aria-label="{html.escape(label, quote=True)}" width="{WIDTH}" height="{HEIGHT}" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}" xmlns="http://www.w3.org/2000/svg" style="display:block;overflow:visible">'
@@ -44,19 +45,27 @@ def _runs(points: Sequence[Point]) -> list[list[Point]]:
     return [run for run in runs if run]
 
 
-def _stroke(run: Sequence[Point], xs: Sequence[float], ys: Sequence[float]) -> str:
-    places = " ".join("{:.1f},{:.1f}".format(*_place(x, y, xs, ys)) for x, y in run)
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """From data to places in the drawing."""
+
+    low: tuple[float, float]
+    span: tuple[float, float]
+
+    @classmethod
+    def of(cls, points: Sequence[Point]) -> _Scale:
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        return cls((min(xs), min(ys)), (max(xs) - min(xs), max(ys) - min(ys)))
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        across = (x - self.low[0]) / self.span[0] if self.span[0] else 0.5
+        up = (y - self.low[1]) / self.span[1] if self.span[1] else 0.5
+        return _PAD + across * (WIDTH - 2 * _PAD), HEIGHT - _PAD - up * (HEIGHT - 2 * _PAD)
+
+
+def _stroke(run: Sequence[Point], scale: _Scale) -> str:
+    places = " ".join("{:.1f},{:.1f}".format(*scale.place(x, y)) for x, y in run)
     return (
         f'<polyline points="{places}" fill="none" stroke-width="1.5" stroke-linejoin="round" '
         f'stroke-linecap="round" style="stroke:{ACCENT}"/>'
     )
-
-
-def _place(x: float, y: float, xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
-    across = _share(x, min(xs), max(xs))
-    up = _share(y, min(ys), max(ys))
-    return _PAD + across * (WIDTH - 2 * _PAD), HEIGHT - _PAD - up * (HEIGHT - 2 * _PAD)
-
-
-def _share(value: float, low: float, high: float) -> float:
-    return 0.5 if high <= low else (value - low) / (high - low)

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_cloudml.client.flags import JOB_FLAGS, parse_line
+from jupyter_cloudml.client.options import build_spec, options_from
+from jupyter_cloudml.core.errors import BadInput
+from jupyter_cloudml.core.spec import Origin
+
+
+def words(line):
+    return parse_line("%%cloudtrain", line, JOB_FLAGS, ("name",))
+
+
+def spec(line, **defaults):
+    options = options_from(words(line), defaults)
+    return build_spec(
+        options, "1", job_id="0" * 12, now=0.0, origin=Origin(), environ={}, home=Path("/h")
+    )
+
+
+def test_a_line_with_many_flags_becomes_one_spec():
+    made = spec(
+        "fit --on local --gpus A100:4 --memory 16G -i a,b -i c -o x --env K=V --tag t=1 "
+        "--max-runtime 1h30m --retries 2 --data train=s3://b/x test=s3://b/y --autolog"
+    )
+    assert made.name == "fit"
+    assert (made.resources.gpu_type, made.resources.gpus, made.resources.memory_mib) == (
+        "A100",
+        4,
+        16384,
+    )
+    assert made.inputs == ("a", "b", "c")
+    assert made.outputs == ("x",)
+    assert made.env == {"K": "V"}
+    assert made.tags == {"t": "1"}
+    assert made.max_runtime_s == 5400
+    assert made.retries == 2
+    assert made.data == {"train": "s3://b/x", "test": "s3://b/y"}
+    assert made.autolog
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.1", 0.1),
+        ("-1", -1),
+        ("True", True),
+        ("null", None),
+        ("'[1, 2]'", [1, 2]),
+        ("adam", "adam"),
+        ("'a b'", "a b"),
+    ],
+)
+def test_a_parameter_is_a_literal_where_it_can_be(text, value):
+    assert words(f"-p x {text}")["params"] == {"x": value}
+
+
+def test_flag_and_value_may_be_joined_by_an_equals_sign():
+    assert words("--on=local --gpus=2") == {"on": "local", "gpus": "2"}
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("--gpuz 1", "did you mean --gpus?"),
+        ("--gpus", "needs"),
+        ("--on --gpus 1", "needs kind"),
+        ("--detach=yes", "takes no value"),
+        ("a b", "does not know what to do with 'b'"),
+        ("-p 1x 2", "is not a name"),
+        ("--env K", "name=value"),
+        ("--name 'open", "close the quote"),
+    ],
+)
+def test_a_wrong_word_is_named_with_the_way_out(line, says):
+    with pytest.raises(BadInput, match=r"%%cloudtrain|-p|--env") as caught:
+        words(line)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line", ["--gpus 1:x", "--memory lots", "--cpus 0", "--retries x", "--max-runtime soon"]
+)
+def test_a_value_that_cannot_be_read_is_quoted(line):
+    with pytest.raises(BadInput) as caught:
+        spec(line)
+    assert line.split()[1] in str(caught.value)
+
+
+def test_the_cells_words_win_over_the_notebooks_defaults_and_mappings_merge():
+    made = spec(
+        "--env A=2 --experiment mine", env={"A": "1", "B": "1"}, experiment="theirs", gpus=1
+    )
+    assert made.env == {"A": "2", "B": "1"}
+    assert made.experiment == "mine"
+    assert made.resources.gpus == 1
+
+
+def test_no_return_and_outputs_contradict_each_other():
+    with pytest.raises(BadInput, match="contradict"):
+        spec("-o x --no-return")
+    assert spec("--no-return", outputs=("x",)).outputs == ()
+
+
+def test_an_unknown_python_option_gets_the_nearest_word():
+    with pytest.raises(BadInput, match="did you mean experiment"):
+        options_from({"experimnt": "e"})
+
+
+def test_a_parameters_file_is_read_and_single_parameters_win(tmp_path):
+    file = tmp_path / "p.yaml"
+    file.write_text("lr: 0.1\nlayers: [1, 2]\n")
+    assert spec(f"-f {file} -p lr 0.2").params == {"lr": 0.2, "layers": [1, 2]}
+
+
+def test_a_parameters_file_that_is_no_mapping_is_refused(tmp_path):
+    file = tmp_path / "p.yaml"
+    file.write_text("- 1\n")
+    with pytest.raises(BadInput, match="no mapping"):
+        spec(f"-f {file}")
