@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .kernel import CellRun
+
+_SEEDS = {
+    "<random>": r"(?<![.\w])random\.seed\(",
+    "<numpy.random>": r"\bn(um)?py?\.random\.seed\(",
+    "<torch.random>": r"manual_seed\(",
+}
+"""How a notebook seeds each generator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +72,8 @@ def compare(
 
 def _forget_unseeded(left: CellRun, right: CellRun, text: str) -> None:
     """Generators that the notebook has not seeded begin differently in every process."""
-    for name, seed in (("<numpy.random>", "random.seed("), ("<torch.random>", "manual_seed(")):
-        if seed not in text:
+    for name, seed in _SEEDS.items():
+        if not re.search(seed, text):
             left.names.pop(name, None)
             right.names.pop(name, None)
 

@@ -13,6 +13,7 @@ _MASKS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"0x[0-9a-fA-F]{4,}"), "0x…"),
     (re.compile(r"(?:\S*/)?ipykernel_\d+/\d+\.py"), "<cell>"),
     (re.compile(r"<ipython-input-[^>]*>"), "<cell>"),
+    (re.compile(r"(?s)  \+ Exception Group Traceback.*"), "<group traceback>"),
     (re.compile(r"Cell In\[\d+\]"), "<cell>"),
     (re.compile(r"\(\d+\.py, line"), "(<cell>, line"),
     (re.compile(r"(?m)^(?:CPU times|Wall time|Compiler|Parser)\s*:.*$"), "<timing>"),

@@ -51,7 +51,7 @@ def report() -> dict[str, tuple[str, str]]:
     texts = {name: writer.text(namespace[name], name) for name in names}
     texts.update(_ambient(writer))
     texts = {name: _masked(text) for name, text in texts.items()}
-    return {name: (_short(text), text[:400]) for name, text in texts.items()}
+    return {name: (_short(text), text[:6000]) for name, text in texts.items()}
 
 
 def _masked(text: str) -> str:
@@ -78,7 +78,7 @@ def _ambient(writer: _Writer) -> dict[str, str]:
 
 def _changed_environ() -> list[tuple[str, str | None]]:
     before, now = _start["environ"], dict(os.environ)
-    ours = ("CLOUDML_", "MLFLOW_", "KMP_", "GIT_", "PWD", "OLDPWD")
+    ours = ("CLOUDML_", "MLFLOW_", "KMP_", "GIT_", "PWD", "OLDPWD", "TORCHINDUCTOR_")
     return [
         (key, now.get(key))
         for key in sorted(before.keys() | now.keys())
@@ -153,7 +153,7 @@ class _Writer:
         return ", ".join(
             f"{self._write(key, f'{place}.key')}: {self._write(item, f'{place}[{_cleaned(repr(key)):.40}]')}"
             for key, item in value.items()
-            if not str(key).endswith(("_time", "_time_"))
+            if key != "__builtins__" and not str(key).endswith(("_time", "_time_"))
         )
 
     def _list(self, value: Any, place: str) -> str:
@@ -189,7 +189,7 @@ class _Writer:
         inner = ", ".join(
             f"{k}={self._write(v, f'{place}.{k}')}"
             for k, v in parts.items()
-            if not k.endswith(("_time", "_time_"))
+            if not k.endswith(("_time", "_time_")) and not k.startswith("_warned_")
         )
         return f"<{inner}>"
 
@@ -243,7 +243,7 @@ class _Writer:
         return f"{type(value).__name__}({self._items(parts, place)})"
 
     def _array(self, value: Any, place: str) -> str:
-        if value.dtype.hasobject:
+        if value.dtype.hasobject or value.dtype.names:  # padding between fields is not content
             content = str(self._items(value.ravel().tolist(), place))
         else:
             content = (
