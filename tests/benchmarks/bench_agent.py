@@ -99,7 +99,7 @@ def thousand(home: DataHome) -> None:
     took = time.perf_counter() - begun
     rows = Counter(str(row.state) for row in Registry(home.registry_db).list_jobs(limit=2 * JOBS))
     report(
-        "scale: 1,000 jobs on 2 slots",
+        f"scale: {JOBS:,} jobs on 2 slots",
         took,
         queued_s=queued,
         states=dict(ends),
