@@ -45,7 +45,9 @@ def facts_of(notebook: Path) -> dict[str, Any]:
         for output in cell.get("outputs", []):
             if FACTS in output.get("data", {}):
                 return dict(output["data"][FACTS])
-    raise SystemExit(f"{notebook} holds no {FACTS} output: the notebook did not reach its last cell")
+    raise SystemExit(
+        f"{notebook} holds no {FACTS} output: the notebook did not reach its last cell"
+    )
 
 
 def tell(facts: dict[str, Any], executed: Path) -> None:

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jupyter_cloudml
-
 from ..core.errors import Unavailable
 from . import preload
 from .environment import Environment, site_stamp
@@ -24,7 +22,7 @@ from .zygote import BOOT
 
 log = logging.getLogger(__name__)
 
-PACKAGE_PARENT = str(Path(jupyter_cloudml.__file__).parents[1])
+PACKAGE_PARENT = str(Path(__file__).parents[2])
 
 
 @dataclass(slots=True, eq=False)
