@@ -46,6 +46,11 @@ def wait_until(condition: Callable[[], Any], what: str, limit_s: float = SETTLE_
     return value
 
 
+def lines(path: Path) -> list[str]:
+    """The lines of a file; none when it is not there yet."""
+    return path.read_text().splitlines() if path.exists() else []
+
+
 class KernelFactory:
     """Forks kernels and knows those that it made."""
 
@@ -62,22 +67,22 @@ class KernelFactory:
         assert self._answer() == "ready"
         self.ledgers: list[Path] = []
 
-    def fork(self, seed: str, trace: Path) -> Victim:
+    def fork(self, seed: str, trace: Path, die_at: int = 0) -> Victim:
         ledger = self._folder / f"{seed}.ledger"
         self.ledgers.append(ledger)
-        order = {"ledger": str(ledger), "seed": seed, "trace": str(trace)}
+        order = {"ledger": str(ledger), "seed": seed, "trace": str(trace), "die_at": die_at}
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        made = processes.victim("kernel", int(self._answer()))
-        assert made is not None
-        return made
+        pid = int(self._answer())
+        return processes.victim("kernel", pid) or Victim(role="kernel", pid=pid, starttime=0)
 
     def _answer(self) -> str:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
     def close(self) -> None:
+        """End it; kernels go on. Safe to repeat."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -96,7 +101,7 @@ class Said:
     broken: list[str] = field(default_factory=list)
 
     def take(self, ledger: Path) -> None:
-        for line in ledger.read_text().splitlines() if ledger.exists() else ():
+        for line in lines(ledger):
             event = json.loads(line)
             match event["word"]:
                 case "trying":
@@ -124,11 +129,21 @@ class Arena:
         self._factory = KernelFactory(root, environ)
         self._born = 0
 
+    @property
+    def ledgers(self) -> list[Path]:
+        """What each kernel wrote, the youngest last."""
+        return self._factory.ledgers
+
+    def begun_jobs(self) -> set[str]:
+        """The jobs whose cell began, by its own word."""
+        return {line.split()[0] for line in lines(self.trace)}
+
     # --- the storm ----------------------------------------------------------------------------------------------------
 
-    def add_kernel(self, seed: str) -> None:
+    def add_kernel(self, seed: str, die_at: int = 0) -> Victim:
         self._born += 1
-        self.kernels.append(self._factory.fork(f"{seed}-{self._born}", self.trace))
+        self.kernels.append(self._factory.fork(f"{seed}-{self._born}", self.trace, die_at))
+        return self.kernels[-1]
 
     def candidates(self, role: str) -> list[Victim]:
         match role:
@@ -189,6 +204,7 @@ class Arena:
 
     def close(self) -> None:
         """Whatever a failed test left; safe to repeat."""
+        self._factory.close()
         for pid in processes.owned_by(self.home.root):
             if left := processes.victim("", pid):
                 left.kill()
@@ -207,7 +223,7 @@ class Arena:
         said = self.said()
         said.plans |= others
         rows = {row.id: row for row in self.session.registry.list_jobs(limit=-1)}
-        begun = Counter(line.split()[0] for line in _lines(self.trace))
+        begun = Counter(line.split()[0] for line in lines(self.trace))
         problems = [f"a kernel met a stranger: {line}" for line in said.broken]
         problems += [
             f"{job} was acknowledged and is unknown" for job in said.acknowledged if job not in rows
@@ -336,10 +352,6 @@ _STATUS = {
     JobState.LOST: "FAILED",
     JobState.CANCELLED: "KILLED",
 }
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def _size(paths: JobPaths) -> int:

@@ -1,7 +1,8 @@
 """Kernels to be killed: a process that has imported the client and forks, on demand, one that submits and follows jobs.
 
-Run as a script: one JSON line in (``{"ledger", "seed"}``), the pid of a new kernel out. Each kernel writes what it does and
-learns into its ledger, one line an event, so that a kill leaves the truth: ``trying``, ``acknowledged``, ``refused``, ``ended``.
+Run as a script: one JSON line in (``{"ledger", "seed", "trace", "die_at"}``), the pid of a new kernel out. Each kernel writes
+what it does and learns into its ledger, one line an event, so that a kill leaves the truth: ``trying``, ``acknowledged``,
+``refused``, ``ended``. With ``die_at`` it kills itself at that instant of its first submission.
 """
 
 from __future__ import annotations
@@ -82,9 +83,11 @@ def submit(wanted: Plan, trace: str) -> Any:
     return cloudml.submit(source, namespace=namespace, name=wanted.label, retries=wanted.retries)
 
 
-def live(ledger: int, seed: str, trace: str) -> NoReturn:
+def live(ledger: int, seed: str, trace: str, die_at: int) -> NoReturn:
     """Submit a job, follow it to its end, and again, until killed."""
     from jupyter_cloudml.core.errors import CloudMLError
+
+    from . import dying
 
     def say(word: str, **fields: Any) -> None:
         os.write(ledger, json.dumps({"word": word, **fields}).encode() + b"\n")
@@ -96,7 +99,10 @@ def live(ledger: int, seed: str, trace: str) -> NoReturn:
         number += 1
         say("trying", plan=asdict(wanted))
         try:
+            if die_at:
+                dying.die_at(die_at)
             job = submit(wanted, trace)
+            sys.setprofile(None)
         except CloudMLError as exc:
             say("refused", label=wanted.label, error=f"{type(exc).__name__}: {exc}")
             continue
@@ -126,7 +132,8 @@ def main() -> None:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             path, flags = order["ledger"], os.O_WRONLY | os.O_APPEND | os.O_CREAT
             try:
-                live(os.open(path, flags, 0o600), order["seed"], order["trace"])
+                ledger = os.open(path, flags, 0o600)
+                live(ledger, order["seed"], order["trace"], order["die_at"])
             except BaseException:
                 import traceback
 
