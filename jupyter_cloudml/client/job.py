@@ -27,6 +27,8 @@ from .text import one_line
 RESULT = "__cloudml_result__"
 """The name to which a function's job binds what it returns."""
 
+_BOOKKEEPING_S = 5.0
+
 
 class Job:
     """One job, by its id. Every method asks the disk anew; the object may be dropped, pickled or made again.
@@ -197,7 +199,7 @@ class Job:
 
     def cancel(self) -> bool:
         """Ask it to stop: its code sees KeyboardInterrupt. False when it had ended already. Does not wait."""
-        asked = self._session.registry.request(self.id, "cancel")
+        asked = not self.done() and self._session.registry.request(self.id, "cancel")
         if asked:
             self._session.nudge(self.id)
         return asked
@@ -208,11 +210,19 @@ class Job:
         Raises:
             BadInput: it has not ended.
         """
+        self._wait_for_the_agent()
         self._session.registry.retry(self.id)
         self._paths.cancel.unlink(missing_ok=True)
         self._session.nudge(self.id)
         self._rebuilt = None
         return self
+
+    def _wait_for_the_agent(self) -> None:
+        """A job that has just ended is over in its journal some milliseconds before the registry knows."""
+        deadline = time.monotonic() + _BOOKKEEPING_S
+        while self.done() and not self.row.state.is_final and time.monotonic() < deadline:
+            self._session.nudge(self.id)
+            time.sleep(0.01)
 
     # --- what comes home -----------------------------------------------------------------------------------------------
 

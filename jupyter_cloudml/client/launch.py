@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..agent.ledger import Capacity
-from ..capture import CapturePlan, CellNames, analyse, plan
+from ..capture import CapturePlan, CellNames, analyse, modules, plan
 from ..core.errors import BadInput, NotFound, Unavailable
 from ..core.ids import new_job_id
 from ..core.resources import Resources
@@ -236,9 +236,20 @@ def _size_warnings(encoded: Encoded) -> tuple[str, ...]:
 def _write(paths: JobPaths, prepared: Prepared, blobs: BlobStore) -> None:
     for digest in blob_digests(prepared.encoded.manifest):
         blobs.link_into(paths.bundle_blobs, digest)
+    if not prepared.target.shares_machine:
+        _copy_modules(paths, prepared)
     write_json(paths.bundle_manifest, prepared.encoded.manifest)
     write_json(paths.ambient, prepared.ambient)
     write_json(paths.spec, prepared.spec.to_json())
+
+
+def _copy_modules(paths: JobPaths, prepared: Prepared) -> None:
+    """The user's own modules as source files, where the worker puts them on ``sys.path``."""
+    for module in modules(prepared.names.imports).values():
+        for file in module.files:
+            target = paths.bundle / "modules" / file.path
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copyfile(file.source, target)
 
 
 def _register(session: Session, prepared: Prepared) -> None:

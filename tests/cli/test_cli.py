@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -29,10 +30,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataHome]:
         patch.setenv(name, value)
     made = DataHome(root)
     yield made
-    try:
+    with contextlib.suppress(Unavailable):
         agent.request(made, {"op": "stop"})
-    except Unavailable:
-        pass
     deadline = time.monotonic() + 20
     while lease_holder(made.agent_lock) is not None and time.monotonic() < deadline:
         time.sleep(0.01)
