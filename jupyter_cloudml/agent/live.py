@@ -32,6 +32,7 @@ class Live:
     max_runtime_s: float = 0.0
     is_stopping: bool = False
     is_overdue: bool = False
+    leaving_since: float = 0.0
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
     watch: Watch | None = None
 

@@ -19,6 +19,7 @@ from ..core.states import JobState
 from ..journal.home import DataHome
 from ..journal.registry import Registry
 from ..journal.rows import JobRow
+from ..targets.local.client import is_running
 from ..targets.port import Status, Target
 from .environment import Environment
 from .folder import (
@@ -48,6 +49,7 @@ _REASONS_S = 2.0
 _TRY_AGAIN_S = 1.0
 _SPARE_PATIENCE_S = 3.0
 _MAX_FALSE_STARTS = 3
+_LEAVING_S = 5.0
 _BIG_JOURNAL = 1 << 20
 
 
@@ -180,6 +182,7 @@ class Reconciler:
             self._refuse(Waiting.of(row), exc)
             return
         live = self._new_live(row.id, row.attempt, target, spec)
+        live.state = row.state
         self._follow(live, ref)
         self._note_runtime(live, row.started_at)
 
@@ -377,7 +380,8 @@ class Reconciler:
     def _apply(self, live: Live, status: Status) -> None:
         state = status.state
         if state is not None and state.is_final:
-            self._end(live, status)
+            if not self._is_leaving(live):
+                self._end(live, status)
             return
         if state is not None and state is not live.state and not live.is_stopping:
             if self._registry.move(live.job_id, state, now=self._clock(), reason=status.reason):
@@ -386,6 +390,18 @@ class Reconciler:
                 self._note_runtime(live, self._clock())
         if live.watch is not None and (live.state is JobState.STARTING or live.is_stopping):
             live.watch.look_later()
+
+    def _is_leaving(self, live: Live) -> bool:
+        """Whether its worker has said its last word but still lives, and holds its slots; not for long."""
+        if live.local is None or live.watch is None:
+            return False
+        if not is_running(live.local.pid, live.local.starttime):
+            return False
+        live.leaving_since = live.leaving_since or self._loop.time()
+        if self._loop.time() - live.leaving_since > _LEAVING_S:
+            return False
+        live.watch.look_later()
+        return True
 
     def _note_runtime(self, live: Live, started_at: float | None) -> None:
         if not live.max_runtime_s or started_at is None:
