@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
+from ..agent.nudge import ensure_agent
 from ..core import events as kinds
-from ..core.errors import NotFound
+from ..core.errors import CloudMLError, NotFound
 from ..core.states import JobState
+from ..journal.lease import lease_holder
 from ..journal.paths import JobPaths
 from ..journal.reader import JournalReader
 from ..journal.registry import Registry
@@ -17,13 +20,15 @@ from ..journal.view import JobView
 
 Event = dict[str, Any]
 REGISTRY_EVERY_S = 0.25
+AGENT_EVERY_S = 2.0
 
 
 class Follower:
     """Reads the main journal and the agent's, folds them, and says when the job is over.
 
     A final state in the worker's journal is believed at once, so that nobody waits for the agent's bookkeeping. Where
-    a retry may follow (or has followed), the registry decides; it also knows of workers that died without a word.
+    a retry may follow (or has followed), the registry decides; it also knows of workers that died without a word. An agent
+    that has died meanwhile is started again: only it starts what is queued, and finds what is lost.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class Follower:
         self._readers = [JournalReader(paths.journal()), JournalReader(paths.agent_journal)]
         self._may_come_again = retries > 0 or row.attempt > 1
         self._asked_at = 0.0
+        self._saw_agent_at = time.monotonic()
         if caught_up:
             self.step()
 
@@ -67,9 +73,19 @@ class Follower:
             self.final = JobState.LOST
             return []
         if not self.row.state.is_final:
+            self._see_to_agent()
             return []
         self.final = self.row.state
         return self._read()
+
+    def _see_to_agent(self) -> None:
+        home, now = self._registry.home, time.monotonic()
+        if now - self._saw_agent_at < AGENT_EVERY_S:
+            return
+        self._saw_agent_at = now
+        if lease_holder(home.agent_lock) is None:
+            with suppress(CloudMLError):
+                ensure_agent(home, timeout_s=AGENT_EVERY_S)
 
     def _read(self) -> list[Event]:
         found: list[Event] = []

@@ -1,0 +1,121 @@
+"""An agent that dies while it starts a job: the job runs once, and nobody who waits for it waits for ever."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_cloudml.agent.nudge import request
+from jupyter_cloudml.core.errors import JobLost, Unavailable
+from jupyter_cloudml.core.states import JobState
+from jupyter_cloudml.journal.lease import lease_holder
+
+from . import processes
+from .arena import Arena, lines, wait_until
+from .kernels import Plan
+
+TRIES = 14
+
+
+class DyingAgent:
+    """An agent that kills itself at one instant after it has begun to start a job; 0: never."""
+
+    def __init__(self, arena: Arena, instant: int) -> None:
+        self._arena = arena
+        root = arena.home.root
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.dying", str(instant), "agent", str(root)],
+            cwd=Path(__file__).parents[2],
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(lambda: self.process.poll() is not None or self._answers(), "an agent")
+
+    def _answers(self) -> bool:
+        try:
+            return bool(request(self._arena.home, {"op": "ping"}))
+        except Unavailable:
+            return False
+
+    def start(self, wanted: Plan) -> None:
+        """Have it start a job, and wait for the job's end or its own."""
+        job = self._arena.queue(wanted)
+        try:
+            request(self._arena.home, {"op": "nudge", "job": job.id})
+        except Unavailable:
+            pass
+        registry = self._arena.session.registry
+        wait_until(
+            lambda: self.process.poll() is not None or registry.get(job.id).state.is_final,
+            "the job's end or the agent's",
+        )
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        home = self._arena.home
+        wait_until(lambda: lease_holder(home.agent_lock) is None, "the agent's death")
+
+
+def short(label: str) -> Plan:
+    return Plan(label=label, steps=2, pause_s=0.0, retries=0)
+
+
+@pytest.mark.parametrize("level", ["none", "light"])
+def test_an_agent_killed_between_hand_over_and_registry_starts_no_job_twice(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    monkeypatch.setenv("CLOUDML_FORWARDER", "0")
+    monkeypatch.setenv("CLOUDML_PRELOAD", level)
+    rehearsal = DyingAgent(arena, 0)
+    rehearsal.start(short("rehearsal"))
+    rehearsal.end()
+    instants = lines(arena.home.root.parent / "instants")
+    handed_over = (
+        next(
+            number for number, what in enumerate(instants) if what in ("after send", "after write_")
+        )
+        if level == "light"
+        else len(instants) // 2
+    )
+    plans = {"rehearsal": short("rehearsal")}
+    dice = random.Random(level)
+    chosen = sorted(
+        {*range(handed_over, handed_over + 6), *dice.sample(range(1, len(instants)), TRIES - 6)}
+    )
+    for instant in chosen:
+        plans[f"at-{instant}"] = short(f"at-{instant}")
+        agent = DyingAgent(arena, instant)
+        agent.start(plans[f"at-{instant}"])
+        agent.end()
+    monkeypatch.setenv("CLOUDML_FORWARDER", "1")
+    arena.settle()
+    arena.stop()
+    seen = arena.check(plans)
+    assert seen[JobState.SUCCEEDED.value] == len(plans)
+    arena.check_nothing_is_left()
+
+
+def test_who_waits_for_a_queued_job_whose_agent_was_killed_gets_its_result(arena: Arena) -> None:
+    arena.submit(short("first")).result(timeout=60)
+    killed = processes.agent(arena.home)
+    assert killed is not None
+    arena.kill(killed)
+    wait_until(lambda: processes.agent(arena.home) is None, "the agent's death")
+    assert arena.queue(short("second")).result(timeout=60)["total"] == 1001
+
+
+def test_who_waits_for_a_job_whose_worker_was_killed_with_its_agent_is_told(arena: Arena) -> None:
+    job = arena.submit(Plan(label="long", steps=600, pause_s=0.1, retries=0))
+    wait_until(lambda: job.text(), "its first line")
+    [worker] = processes.workers(arena.home, arena.session.registry)
+    killed = processes.agent(arena.home)
+    assert killed is not None
+    arena.kill(killed)
+    arena.kill(worker)
+    with pytest.raises(JobLost):
+        job.result(timeout=60)
+    assert "step 0 of long" in job.text()
