@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import BadInput, CloudMLError, NotFound
+from ..core.errors import BadInput, CloudMLError, NotFound, Unavailable
 from ..core.spec import JobSpec
 from ..core.states import JobState
 from ..journal.atomic import read_json
@@ -24,6 +24,7 @@ from .session import Session, current_session
 from .snapshot import snapshot
 from .text import one_line
 
+RUN_POLL_S = 0.05
 RESULT = "__cloudml_result__"
 """The name to which a function's job binds what it returns."""
 
@@ -135,6 +136,36 @@ class Job:
         """The text that it prints, piece by piece, from its beginning to the end of the job."""
         for batch in batches(self.from_start(), Pace()):
             yield from (piece for _, piece in texts(batch))
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran, or has been running; 0.0 before it starts."""
+        row = self.row
+        return 0.0 if row.started_at is None else (row.ended_at or time.time()) - row.started_at
+
+    def run(self, timeout: float | None = None) -> Any:
+        """Its MLflow run (``mlflow.entities.Run``), once all that the job journalled has arrived there.
+
+        Blocks until the job is over and its run is ended.
+
+        Raises:
+            TimeoutError: not yet, after ``timeout`` seconds; nothing is lost, ask again.
+            Unavailable: MLflow will not take it; the message is the tracking server's.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (row := self.row).tracking_state not in ("ended", "failed"):
+            if deadline is not None and time.monotonic() > deadline:
+                why = row.tracking_error or f"job {self.id} is {row.state.value}"
+                raise TimeoutError(f"the run is not complete after {timeout:g} s: {why}")
+            time.sleep(RUN_POLL_S)
+        if row.tracking_state == "failed":
+            raise Unavailable(
+                f"MLflow did not take the run of job {self.id}: {row.tracking_error}",
+                hint="the journal keeps everything; %cloudlogs shows it",
+            )
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=row.tracking_uri).get_run(row.run_id)
 
     # --- as a Future ---------------------------------------------------------------------------------------------------
 
