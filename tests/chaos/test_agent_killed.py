@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from jupyter_cloudml.agent.environment import sensitive
 from jupyter_cloudml.agent.nudge import request
 from jupyter_cloudml.core.errors import JobLost, Unavailable
 from jupyter_cloudml.core.states import JobState
@@ -18,7 +21,8 @@ from . import processes
 from .arena import Arena, lines, wait_until
 from .kernels import Plan
 
-TRIES = 14
+HAND_OVER = {"none": "after fork_exec", "light": "after send"}
+RIGHT_AFTER, OTHERS = 10, 6
 
 
 class DyingAgent:
@@ -34,6 +38,22 @@ class DyingAgent:
         )
         wait_until(lambda: self.process.poll() is not None or self._answers(), "an agent")
 
+    def has_spare(self) -> bool:
+        """Whether a process waits for a job (or this one has died, over a job of its predecessor)."""
+        try:
+            zygotes = request(self._arena.home, {"op": "status"})["zygotes"]
+        except Unavailable:
+            return self.process.poll() is not None
+        return any(zygote["spares"] for zygote in zygotes)
+
+    def warm(self) -> None:
+        """Have it make spares, and wait for one."""
+        variables = sensitive(os.environ)
+        message = {"op": "warm", "python": sys.executable, "environ": variables}
+        with suppress(Unavailable):
+            request(self._arena.home, message)
+        wait_until(self.has_spare, "a spare")
+
     def _answers(self) -> bool:
         try:
             return bool(request(self._arena.home, {"op": "ping"}))
@@ -43,10 +63,8 @@ class DyingAgent:
     def start(self, wanted: Plan) -> None:
         """Have it start a job, and wait for the job's end or its own."""
         job = self._arena.queue(wanted)
-        try:
+        with suppress(Unavailable):
             request(self._arena.home, {"op": "nudge", "job": job.id})
-        except Unavailable:
-            pass
         registry = self._arena.session.registry
         wait_until(
             lambda: self.process.poll() is not None or registry.get(job.id).state.is_final,
@@ -70,27 +88,22 @@ def test_an_agent_killed_between_hand_over_and_registry_starts_no_job_twice(
 ) -> None:
     monkeypatch.setenv("CLOUDML_FORWARDER", "0")
     monkeypatch.setenv("CLOUDML_PRELOAD", level)
-    rehearsal = DyingAgent(arena, 0)
-    rehearsal.start(short("rehearsal"))
-    rehearsal.end()
-    instants = lines(arena.home.root.parent / "instants")
-    handed_over = (
-        next(
-            number for number, what in enumerate(instants) if what in ("after send", "after write_")
-        )
-        if level == "light"
-        else len(instants) // 2
-    )
-    plans = {"rehearsal": short("rehearsal")}
-    dice = random.Random(level)
-    chosen = sorted(
-        {*range(handed_over, handed_over + 6), *dice.sample(range(1, len(instants)), TRIES - 6)}
-    )
-    for instant in chosen:
-        plans[f"at-{instant}"] = short(f"at-{instant}")
+    plans: dict[str, Plan] = {}
+
+    def start_and_die(label: str, instant: int) -> None:
+        plans[label] = short(label)
         agent = DyingAgent(arena, instant)
-        agent.start(plans[f"at-{instant}"])
+        if level != "none":
+            agent.warm()
+        agent.start(plans[label])
         agent.end()
+
+    start_and_die("rehearsal", 0)
+    instants = lines(arena.home.root.parent / "instants")
+    handed_over = instants.index(HAND_OVER[level]) + 1
+    others = random.Random(level).sample(range(1, len(instants)), OTHERS)
+    for instant in sorted({*range(handed_over, handed_over + RIGHT_AFTER), *others}):
+        start_and_die(f"at-{instant}", instant)
     monkeypatch.setenv("CLOUDML_FORWARDER", "1")
     arena.settle()
     arena.stop()

@@ -11,11 +11,11 @@ import pytest
 from .arena import Arena, wait_until
 from .kernels import plan
 
-KILLS = int(os.environ.get("CLOUDML_CHAOS_KILLS", "60"))
+KILLS = int(os.environ.get("CLOUDML_CHAOS_KILLS", "200"))
 SEED = os.environ.get("CLOUDML_CHAOS_SEED") or f"{time.time_ns():x}"
 KERNELS = 3
-LONGEST_S = 0.7
-LULL_EVERY, LULL_S = 10, 3.0
+LONGEST_S = 0.5
+LULL_EVERY, LULL_S = 12, 2.0
 
 
 def storm(arena: Arena, kills: int, seed: str) -> None:
