@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import socket
 import sys
@@ -23,7 +24,7 @@ from ..journal.writer import JournalWriter
 from ..wire import BlobStore, Decoded, decode
 from . import ambient, checkpoint, context
 from .background import Background
-from .departure import leave_process
+from .departure import forget_inherited_exits, leave_process
 from .failure import short_text
 from .interrupt import interruptible
 from .mlflow_shim import follow_mlflow
@@ -96,7 +97,13 @@ def run_job(
 
 
 def run_and_exit(folder: Path | str, *, rank: int = 0, **options: Any) -> None:
-    """``run_job``, and then the end of this process: the lease is held to the very end, teardown is skipped."""
+    """``run_job``, and then the end of this process: the lease is held to the very end, teardown is skipped.
+
+    Exit handlers of the cell run; those that were registered before do not (a parent's, in a forked spare). A crash in
+    C code leaves a traceback on standard error.
+    """
+    forget_inherited_exits()
+    faulthandler.enable(os.dup(2))
     lease = Lease.acquire(JobPaths(Path(folder).absolute()).lease(rank))
     leave_process(run_job(folder, rank=rank, lease=lease, **options))
 

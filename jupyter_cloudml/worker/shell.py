@@ -20,9 +20,10 @@ from typing import Any, NoReturn
 
 from IPython.core import page
 from IPython.core.compilerop import CachingCompiler
-from IPython.core.error import StdinNotImplementedError
+from IPython.core.error import StdinNotImplementedError, UsageError
 from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC, _asyncio_runner
 from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.display import Javascript, display
 from IPython.utils.process import system
 from traitlets import CBool, Type
 from traitlets.config import Config
@@ -288,12 +289,26 @@ class KernelMagics(Magics):  # type: ignore[misc]
     def less(self, arg_s: str) -> None:
         """Show a file through the pager, which a job has not."""
         if not arg_s:
-            from IPython.core.error import UsageError
-
             raise UsageError("Missing filename.")
         Path(arg_s).read_text()
 
     more = line_magic("more")(less)
+
+    @line_magic  # type: ignore[untyped-decorator]
+    def man(self, arg_s: str) -> None:
+        """Find the man page for the given command and display it in the pager, which a job has not."""
+        self.shell.getoutput(f"man {arg_s} | col -b", split=False)
+
+    @line_magic  # type: ignore[untyped-decorator]
+    def autosave(self, arg_s: str) -> None:
+        """Set the autosave interval in the notebook (in seconds)."""
+        try:
+            seconds = int(arg_s)
+        except ValueError as exc:
+            raise UsageError(f"%autosave requires an integer, got {arg_s!r}") from exc
+        script = f"IPython.notebook.set_autosave_interval({1000 * seconds})"
+        display(Javascript(script), include=["application/javascript"])
+        print(f"Autosaving every {seconds} seconds" if seconds else "Autosave disabled")
 
 
 def make_shell() -> Shell:
@@ -307,6 +322,7 @@ def make_shell() -> Shell:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an unwritable HOME is no concern of the cell
         ip = ZMQInteractiveShell.instance(config=config, compiler_class=CellCompiler)
+        ip.extension_manager.load_extension("storemagic")  # as an IPython application does
     ip.autoawait = True
     warnings.filterwarnings(
         "ignore",

@@ -22,7 +22,7 @@ _PIPE_BYTES = 1 << 16
 Emit = Callable[[str, str], None]
 
 
-class Stream(io.TextIOBase):
+class OutStream(io.TextIOBase):
     """A text stream whose lines are journalled as they end, and whose partial lines after 20 ms.
 
     As ``ipykernel``'s stream it has no ``buffer``, is no terminal, and its ``fileno`` is the worker's own log, not the
@@ -109,13 +109,13 @@ class Pump:
     ``print``. ``close`` gives the descriptors back and takes the rest; call it when ``background`` has stopped.
     """
 
-    def __init__(self, stdout: Stream, stderr: Stream, background: Background) -> None:
+    def __init__(self, stdout: OutStream, stderr: OutStream, background: Background) -> None:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._draining = False  # a signal handler may print while its thread is in here
         self._saved = {1: os.dup(1), 2: os.dup(2)}
         self._poll = select.poll()
-        self._sinks: dict[int, tuple[Stream, codecs.IncrementalDecoder]] = {}
+        self._sinks: dict[int, tuple[OutStream, codecs.IncrementalDecoder]] = {}
         for target, stream in ((1, stdout), (2, stderr)):
             fd = self._redirect(target, stream)
             background.watch(fd, partial(self._read, fd))
@@ -144,7 +144,7 @@ class Pump:
                 del self._sinks[fd]
                 os.close(fd)
 
-    def _redirect(self, target: int, stream: Stream) -> int:
+    def _redirect(self, target: int, stream: OutStream) -> int:
         read, write = os.pipe()
         os.set_blocking(read, False)
         os.dup2(write, target)
@@ -174,8 +174,8 @@ class Streams:
 
     def __init__(self, emit: Emit, redactor: Redactor, background: Background) -> None:
         self._log_fds = (os.dup(1), os.dup(2))
-        self.stdout = Stream("stdout", emit, redactor, self._log_fds[0])
-        self.stderr = Stream("stderr", emit, redactor, self._log_fds[1])
+        self.stdout = OutStream("stdout", emit, redactor, self._log_fds[0])
+        self.stderr = OutStream("stderr", emit, redactor, self._log_fds[1])
         self._background = background
         self._pump: Pump | None = None
         self._previous: tuple[Any, Any] = (sys.stdout, sys.stderr)
