@@ -11,10 +11,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import Job, make_job
 
 from jupyter_cloudml.journal.paths import JobPaths
 from jupyter_cloudml.worker.build import build_zipapp
+from tests.worker.conftest import Job, make_job
 
 
 def bare_pythons() -> list[str]:
