@@ -13,6 +13,8 @@ from . import frames
 from .facets import FACETS, Unpatchable
 from .identity import Identity
 from .kinds import OPAQUE, can_be_referred, facets_of
+from .leaves import extent_of
+from .views import KnownMemory
 
 if TYPE_CHECKING:
     from .leaves import LeafReader
@@ -169,6 +171,23 @@ class Baseline:
         if now[2] is not note[2]:
             patch["grad"] = now[2]
         return ("tensor", patch) if patch else None
+
+    def memory(self, known: dict[int, Ref]) -> KnownMemory:
+        """The memory of the known arrays and tensors whose layout is still what it is at home."""
+        found = []
+        for ref, notes in self.notes.items():
+            if ref & 1 or id(self.objects[ref]) not in known:
+                continue
+            description = self.reader.manifest["leaves"][ref >> 1]
+            leaf = self.objects[ref]
+            if description["k"] == "part" or "compact" in description:
+                continue
+            place = _note_leaf(leaf)
+            if notes[0][1][0] == place[0] and (description["k"] != "nd" or notes[0][1] == place):
+                extent = extent_of(leaf)
+                if extent is not None:
+                    found.append((extent, ref))
+        return KnownMemory.of(found)
 
     def holders(self, targets: set[int]) -> Iterator[Ref]:
         """Known objects that hold one of the objects with these ids, directly or inside a tuple."""

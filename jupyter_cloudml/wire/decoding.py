@@ -62,7 +62,12 @@ class Reader:
         self.namespace = namespace
         self.trusted = trusted
         self.regions = RegionReader(manifest=manifest, blobs=blobs, bundle=bundle)
-        self.leaves = LeafReader(manifest=manifest, regions=self.regions, part_unpickler=self._part)
+        self.leaves = LeafReader(
+            manifest=manifest,
+            regions=self.regions,
+            part_unpickler=self._part,
+            home=persistent_load,
+        )
         self.roots: list[Any] | None = None
         self.memo: dict[int, Any] = {}
         self._persistent_load = persistent_load

@@ -60,6 +60,7 @@ def encode_delta(
         known, changes = outgoing.settle(namespace, is_restricted=only is not None)
         attempt = Attempt.new(namespace, blobs, portable, bundle_digests(decoded.manifest))
         attempt.known = known
+        attempt.leaves.home_memory = baseline.memory(known)
         try:
             manifest = outgoing.write(attempt, changes)
         except RootFailed as failure:

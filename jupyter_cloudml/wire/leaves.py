@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.errors import Corrupt
 from .regions import Extent, RegionReader, RegionWriter, bytes_extent, memory
+from .views import KnownMemory, array_on, tensor_on
 
 Description = dict[str, Any]
 _SPARSE = 2
@@ -24,6 +26,8 @@ class LeafWriter:
     _unplaced: list[tuple[Description, Extent]] = field(default_factory=list)
     descriptions: list[Description] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)
+    home_memory: KnownMemory | None = None
+    _may_share: bool = True
     _describe: dict[type, Callable[[LeafWriter, Any], Description | None]] = field(
         default_factory=dict
     )
@@ -43,7 +47,9 @@ class LeafWriter:
         found = None if private else self.numbers.get(id(value))
         if found is not None:
             return found
+        outer, self._may_share = self._may_share, not private
         description = self._describe[type(value)](self, value)
+        self._may_share = outer
         if description is None:
             return None
         number = len(self.descriptions)
@@ -55,10 +61,16 @@ class LeafWriter:
         return number
 
     def place(self, description: Description, extent: Extent | None) -> Description:
-        """Note that ``description`` gets the place of ``extent`` at the end."""
-        if extent is not None:
-            self.regions.add(extent)
-            self._unplaced.append((description, extent))
+        """Note that ``description`` gets the place of ``extent`` at the end, or at once where home has that memory."""
+        if extent is None:
+            return description
+        if self.home_memory is not None and self._may_share:
+            found = self.home_memory.find(extent)
+            if found is not None:
+                description["of"], description["o"] = found
+                return description
+        self.regions.add(extent)
+        self._unplaced.append((description, extent))
         return description
 
     def finish(self) -> Description:
@@ -68,6 +80,7 @@ class LeafWriter:
             description["r"], description["o"] = extent.place
             if extent.is_compacted:
                 description.pop("st", None)
+                description["compact"] = 1
         return {"leaves": self.descriptions, **manifest}
 
 
@@ -105,16 +118,27 @@ def describe_array(leaves: LeafWriter, array: Any) -> Description | None:
         description["st"] = list(array.strides)
     if not array.flags.writeable:
         description["ro"] = 1
+    return leaves.place(description, _array_extent(array))
+
+
+def extent_of(leaf: Any) -> Extent | None:
+    """The memory of an array or tensor; None where it has none, or is no such thing."""
+    if type(leaf).__module__.partition(".")[0] == "numpy":
+        return _array_extent(leaf)
+    return _tensor_extent(leaf) if type(leaf).__module__.startswith("torch") else None
+
+
+def _array_extent(array: Any) -> Extent | None:
     if array.nbytes == 0:
-        return leaves.place(description, None)
+        return None
     first = array.__array_interface__["data"][0]
-    start, end = _bounds(first, array.shape, array.strides, array.itemsize)
+    start, end = bounds(first, array.shape, array.strides, array.itemsize)
     extent = Extent(
         device="cpu", start=start, size=end - start, owner=array, first=first, wanted=array.nbytes
     )
     if end - start > _SPARSE * array.nbytes:
         extent.compact = lambda: _compact_array(array)
-    return leaves.place(description, extent)
+    return extent
 
 
 def _compact_array(array: Any) -> tuple[Any, memoryview]:
@@ -124,9 +148,10 @@ def _compact_array(array: Any) -> tuple[Any, memoryview]:
     return copy, memory(copy.__array_interface__["data"][0], copy.nbytes)
 
 
-def _bounds(
+def bounds(
     first: int, shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int
 ) -> tuple[int, int]:
+    """The addresses of the first byte that a strided block touches, and behind the last."""
     start, end = first, first + itemsize
     for count, stride in zip(shape, strides, strict=True):
         if stride < 0:
@@ -209,7 +234,7 @@ def _tensor_extent(tensor: Any) -> Extent | None:
     size = tensor.element_size()
     first = tensor.data_ptr()
     strides = tuple(stride * size for stride in tensor.stride())
-    start, end = _bounds(first, tuple(tensor.shape), strides, size)
+    start, end = bounds(first, tuple(tensor.shape), strides, size)
     return Extent(
         device=str(tensor.device),
         start=start,
@@ -227,6 +252,7 @@ class LeafReader:
     manifest: dict[str, Any]
     regions: RegionReader
     part_unpickler: Callable[[memoryview, list[memoryview]], Any]
+    home: Callable[[int], Any] | None = None
     made: dict[int, Any] = field(default_factory=dict)
 
     def leaf(self, number: int) -> Any:
@@ -235,6 +261,16 @@ class LeafReader:
             description = self.manifest["leaves"][number]
             self.made[number] = _MAKERS[description["k"]](self, description)
         return self.made[number]
+
+    def base_of(self, description: Description) -> Any:
+        """The object at home on whose memory a view lies.
+
+        Raises:
+            Corrupt: this manifest has no home, or home has no such object.
+        """
+        if self.home is None:
+            raise Corrupt("the bundle names memory of another", hint="submit the job again")
+        return self.home(description["of"])
 
     def is_unchanged(self, number: int) -> bool:
         """Whether the memory of an array or tensor still has the content that travelled."""
@@ -266,6 +302,8 @@ def make_array(reader: LeafReader, description: Description) -> Any:
     import numpy as np
 
     dtype, shape = dtype_from(description["d"]), tuple(description["s"])
+    if "of" in description:
+        return array_on(reader.base_of(description), description, dtype)
     if "r" not in description:
         array = np.empty(shape, dtype)
     else:
@@ -293,7 +331,9 @@ def make_tensor(reader: LeafReader, description: Description) -> Any:
     dtype = getattr(torch, description["d"])
     shape = description["s"]
     strides = description.get("st") or _contiguous(shape)
-    if "r" not in description:
+    if "of" in description:
+        tensor = tensor_on(reader.base_of(description), description, dtype, strides)
+    elif "r" not in description:
         tensor = torch.empty_strided(shape, strides, dtype=dtype, device=device)
     else:
         storage = reader.regions.storage(description["r"], device)
