@@ -17,6 +17,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -124,7 +125,7 @@ def parse_options(kind: type[_T], table: Mapping[str, Any]) -> _T:
     Raises:
         BadInput: a key that ``kind`` has not (with the nearest that it has), or a value of another type.
     """
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     for key, value in table.items():
         where = table.where(key) if isinstance(table, Table) else f"{key} = {value!r}"
         if key not in hints:
@@ -132,6 +133,12 @@ def parse_options(kind: type[_T], table: Mapping[str, Any]) -> _T:
         if not _fits(value, hints[key]):
             raise BadInput(f"{where} should be {_in_words(hints[key])}")
     return kind(**table)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """The annotations of ``kind``, resolved once: it takes a millisecond, and every cell's launch asks."""
+    return get_type_hints(kind)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
