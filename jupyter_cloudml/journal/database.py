@@ -91,7 +91,7 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._make_file()
         self._opened = (os.getpid(), _inode(self.path))
         connection = sqlite3.connect(
             self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
@@ -107,6 +107,12 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _make_file(self) -> None:
+        """A missing file is made, private. One that is there is not opened here: closing it again would drop the locks
+        of this process's other connections (``fcntl(2)``), and whoever leaves last would delete the WAL under them."""
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -263,6 +263,30 @@ def test_processes_that_create_and_write_at_once_lose_nothing(tmp_path: Path) ->
     registry.close()
 
 
+def test_two_registries_in_one_process_keep_what_they_write_when_another_process_leaves(
+    registry: Registry,
+) -> None:
+    """POSIX locks are lost by closing any descriptor of the file; then who leaves deletes the WAL that we write."""
+    path = str(registry.home.registry_db)
+    registry.insert(_spec(1), 1.0)
+    second = Registry(path)
+    second.insert(_spec(2), 2.0)
+    assert _jobs_seen_elsewhere(path) == 2
+    registry.insert(_spec(3), 3.0)
+    second.insert(_spec(4), 4.0)
+    assert _jobs_seen_elsewhere(path) == 4
+    second.close()
+
+
+def _jobs_seen_elsewhere(path: str) -> int:
+    script = (
+        "import sys; from jupyter_cloudml.journal.registry import Registry\n"
+        "r = Registry(sys.argv[1]); print(len(r.list_jobs())); r.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", script, path], stdout=subprocess.PIPE, check=True)
+    return int(done.stdout)
+
+
 def test_one_report_of_many_threads_wins(registry: Registry) -> None:
     job = registry.insert(_spec(1), 1.0).id
     won: list[JobState] = []
