@@ -78,6 +78,12 @@ def begun_ref(paths: JobPaths, attempt: int) -> str:
     return str(start.ref) if start.is_released or journal_size(paths) > start.offset else ""
 
 
+def was_handed_over(paths: JobPaths, attempt: int) -> bool:
+    """Whether a local worker was made for this attempt, begun or not: what lies in the folder then may be its own."""
+    start = _last_start(paths)
+    return start is not None and start.token == token_of(paths.job_id, attempt)
+
+
 def is_silent(paths: JobPaths) -> bool:
     """Whether the last local worker never wrote a word, so that it ran nothing of the user's."""
     start = _last_start(paths)

@@ -29,6 +29,7 @@ from .folder import (
     read_spec,
     submitted_environ,
     token_of,
+    was_handed_over,
     write_state,
 )
 from .forwarding import Forwarding
@@ -293,10 +294,13 @@ class Reconciler:
             self._stopper.cancel(live)
 
     def _prepare(self, job: Waiting) -> None:
-        """Clear what an earlier attempt left: its result, and a cancel that was meant for it."""
-        if job.attempt == 1:
-            return
+        """Clear what an earlier attempt left: its result, and a cancel that was meant for it.
+
+        Once only: where an agent died right after the hand-over, what lies there now is of this attempt.
+        """
         paths = self._home.job(job.job_id)
+        if job.attempt == 1 or was_handed_over(paths, job.attempt):
+            return
         free_result(paths.result)
         paths.cancel.unlink(missing_ok=True)
         if self._registry.get(job.job_id).intent == "cancel":

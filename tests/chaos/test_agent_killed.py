@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from jupyter_cloudml.agent.environment import sensitive
-from jupyter_cloudml.agent.nudge import request
+from jupyter_cloudml.agent.nudge import nudge, request
 from jupyter_cloudml.core.errors import JobLost, Unavailable
 from jupyter_cloudml.core.states import JobState
-from jupyter_cloudml.journal.lease import lease_holder
+from jupyter_cloudml.journal.lease import Lease, lease_holder
+from jupyter_cloudml.targets.local.target import LocalTarget
 
 from . import processes
 from .arena import Arena, lines, wait_until
@@ -110,6 +112,37 @@ def test_an_agent_killed_between_hand_over_and_registry_starts_no_job_twice(
     seen = arena.check(plans)
     assert seen[JobState.SUCCEEDED.value] == len(plans)
     arena.check_nothing_is_left()
+
+
+def test_a_second_attempt_that_ended_without_its_agent_keeps_its_result(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent died right after the hand-over, and its heir had no free slot when it looked: the worker came later."""
+    monkeypatch.setenv("CLOUDML_CPUS", "1")
+    job = arena.submit(short("twice"))
+    assert job.wait(timeout=60) is JobState.SUCCEEDED
+    arena.settle()
+    killed = processes.agent(arena.home)
+    assert killed is not None
+    arena.kill(killed)
+    wait_until(lambda: processes.agent(arena.home) is None, "the agent's death")
+    arena.session.registry.retry(job.id)
+    paths = arena.home.job(job.id)
+    with Lease.acquire(arena.home.slot_lock("cpu", 0)):
+        target = LocalTarget(arena.home)
+        target.submit(target.plan(job.spec, paths), f"{job.id}-2")
+        [worker] = processes.workers(arena.home, arena.session.registry)
+        os.kill(worker.pid, signal.SIGSTOP)
+        book = paths.control / "start.jsonl"
+        book.write_text("".join(f"{line}\n" for line in lines(book)[:-1]))  # not said: released
+        nudge(arena.home)
+        wait_until(lambda: job.row.reason, "a reason to wait")
+        os.kill(worker.pid, signal.SIGCONT)
+        wait_until(lambda: processes.victim("", worker.pid) is None, "the worker's end")
+    wait_until(lambda: job.row.state.is_final, "the end")
+    assert job.row.attempt == 2
+    assert job.result(timeout=60)["total"] == 1001
+    assert len(lines(arena.trace)) == 2
 
 
 def test_who_waits_for_a_queued_job_whose_agent_was_killed_gets_its_result(arena: Arena) -> None:
