@@ -15,7 +15,7 @@ Every error names the file, the key and the value.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -89,6 +89,10 @@ class Config:
     files: tuple[Path, ...] = ()
 
 
+_hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
+"""Annotations, resolved once: it takes a millisecond, and every cell's launch asks."""
+
+
 def load_config(cwd: Path, *, user_file: Path | None = None) -> Config:
     """Read and merge the user's file and the project's; a missing file counts as empty. Never writes.
 
@@ -133,12 +137,6 @@ def parse_options(kind: type[_T], table: Mapping[str, Any]) -> _T:
         if not _fits(value, hints[key]):
             raise BadInput(f"{where} should be {_in_words(hints[key])}")
     return kind(**table)
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    """The annotations of ``kind``, resolved once: it takes a millisecond, and every cell's launch asks."""
-    return get_type_hints(kind)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
