@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import CloudMLError, Unavailable
+from ..journal.disk import unavailable
 from ..journal.home import DataHome
+from ..journal.lease import lease_holder
 from .environment import sensitive
 
 ANSWER_S = 5.0
@@ -38,13 +40,14 @@ def ensure_agent(home: DataHome, *, timeout_s: float = START_S) -> None:
     """An agent of ``home`` answers when this returns; it is started where none does. Safe to repeat and to race.
 
     Raises:
-        Unavailable: none can be started within ``timeout_s``; the log's name is in the hint.
+        Unavailable: none can be started within ``timeout_s``, one dies while it starts (with its last words), or one
+            is there that does not answer.
     """
     deadline = time.monotonic() + timeout_s
     while not _answers(home):
         if time.monotonic() > deadline:
             raise Unavailable("the agent does not start", hint=f"see {str(home.agent_log)!r}")
-        _start(home)
+        _start(home, deadline)
         _wait_until_it_listens(home, deadline)
 
 
@@ -67,7 +70,7 @@ def nudge(
     message = {"op": op, **fields} if isinstance(op, str) else {**op, **fields}
     try:
         return request(home, message, timeout_s=timeout_s)
-    except _NobodyThere:
+    except NobodyThere:
         if message["op"] in ("stop", "status"):
             raise
         ensure_agent(home)
@@ -87,12 +90,14 @@ def warm(home: DataHome, *, python: str = "", environ: Mapping[str, str] | None 
 
 def request(home: DataHome, message: dict[str, Any], *, timeout_s: float = ANSWER_S) -> Any:
     """One request to an agent that runs already; its answer. Never starts one, never blocks longer than ``timeout_s``."""
-    with _connected(home.agent_socket, timeout_s) as door:
+    with _connected(home, timeout_s) as door:
         try:
             door.sendall(json.dumps(message).encode() + b"\n")
             answer = json.loads(_line(door))
+        except TimeoutError as exc:
+            raise _hangs(home) from exc
         except (OSError, ValueError) as exc:
-            raise _NobodyThere(
+            raise NobodyThere(
                 "the agent does not answer", hint="try again; %cloudjobs shows what runs"
             ) from exc
     if not answer.get("ok"):
@@ -103,7 +108,7 @@ def request(home: DataHome, message: dict[str, Any], *, timeout_s: float = ANSWE
     return answer
 
 
-class _NobodyThere(Unavailable):
+class NobodyThere(Unavailable):
     """No agent listens, or it died while it was asked."""
 
 
@@ -127,20 +132,37 @@ def peer_uid(door: socket.socket) -> int:
 
 
 @contextmanager
-def _connected(path: Path, timeout_s: float) -> Iterator[socket.socket]:
+def _connected(home: DataHome, timeout_s: float) -> Iterator[socket.socket]:
+    path = home.agent_socket
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
         door.settimeout(timeout_s)
         try:
             with socket_address(path) as address:
                 door.connect(address)
+        except (TimeoutError, BlockingIOError) as exc:
+            raise _hangs(home) from exc
+        except PermissionError as exc:
+            raise Unavailable(
+                f"{str(path)!r} is another user's agent, or not open to you",
+                hint="set CLOUDML_HOME to a directory of your own",
+            ) from exc
         except OSError as exc:
-            raise _NobodyThere("no agent runs", hint="it starts with the next job") from exc
+            raise NobodyThere("no agent runs", hint="it starts with the next job") from exc
         if peer_uid(door) != os.geteuid():
             raise Unavailable(
                 f"{str(path)!r} is another user's agent",
-                hint="set CLOUDML_HOME to a directory of your own",
+                hint="remove that file, or set CLOUDML_HOME to a directory of your own",
             )
         yield door
+
+
+def _hangs(home: DataHome) -> Unavailable:
+    """The error for an agent that listens and says nothing (stopped, or its disk hangs)."""
+    pid = lease_holder(home.agent_lock)
+    return Unavailable(
+        f"the agent (process {pid or 'unknown'}) does not answer",
+        hint=f"kill -9 {pid}: jobs go on, and the next call starts another" if pid else "try again",
+    )
 
 
 def _line(door: socket.socket) -> bytes:
@@ -156,20 +178,25 @@ def _line(door: socket.socket) -> bytes:
 def _answers(home: DataHome) -> bool:
     try:
         request(home, {"op": "ping"})
-    except _NobodyThere:
+    except NobodyThere:
         return False
     return True
 
 
-def _start(home: DataHome) -> None:
-    """Start an agent in a session of its own; it leaves us (a second fork) before this returns."""
+def _start(home: DataHome, deadline: float) -> None:
+    """Start an agent in a session of its own; it has left us (a second fork) when this returns, and listens or has died.
+
+    Raises:
+        Unavailable: it died, with the last line of its log.
+    """
     import subprocess
 
     parent = str(Path(__file__).parents[2])
     try:
+        said = home.agent_log.stat().st_size if home.agent_log.exists() else 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with os.fdopen(os.open(home.agent_log, flags, 0o600), "ab") as log:
-            subprocess.run(
+            code = subprocess.run(
                 [sys.executable, "-c", BOOT, parent, "--home", str(home.root), "--daemon"],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -177,10 +204,22 @@ def _start(home: DataHome) -> None:
                 stderr=log,
                 start_new_session=True,
                 check=False,
-                timeout=START_S,
-            )
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        raise Unavailable(f"the agent cannot be started: {exc}", hint="try again") from exc
+                timeout=max(1.0, deadline - time.monotonic()),
+            ).returncode
+    except OSError as exc:
+        raise unavailable(home.agent_log, exc) from exc
+    except subprocess.TimeoutExpired as exc:
+        raise Unavailable("the agent does not start", hint=f"see {str(home.agent_log)!r}") from exc
+    if code != 0:
+        raise Unavailable(
+            f"the agent cannot start: {_last_line(home.agent_log, said)}",
+            hint=f"{str(home.agent_log)!r} says more",
+        )
+
+
+def _last_line(log: Path, begin: int) -> str:
+    lines = log.read_bytes()[begin:].decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
 def _wait_until_it_listens(home: DataHome, deadline: float) -> None:

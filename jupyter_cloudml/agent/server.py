@@ -28,11 +28,16 @@ log = logging.getLogger(__name__)
 MAX_REQUEST = 1 << 20
 
 
-async def serve(home: DataHome, environ: Mapping[str, str]) -> None:
-    """Serve until ``stop``, SIGTERM or a long idle time. The caller holds the lock of the data directory."""
+async def serve(
+    home: DataHome, environ: Mapping[str, str], *, on_ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until ``stop``, SIGTERM or a long idle time. The caller holds the lock of the data directory.
+
+    ``on_ready`` is called once, when the socket listens.
+    """
     agent = Agent(home, environ)
     try:
-        await agent.run()
+        await agent.run(on_ready)
     finally:
         agent.close()
 
@@ -70,7 +75,7 @@ class Agent:
             "stop": self._request_stop,
         }
 
-    async def run(self) -> None:
+    async def run(self, on_ready: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         old_mask = os.umask(0o177)
@@ -80,6 +85,7 @@ class Agent:
         finally:
             os.umask(old_mask)
         log.info("serving %s", self.home.root)
+        on_ready()
         self.reconciler.look()
         try:
             while not await self._stopped_within(min(self.settings.idle_s, 60.0)):

@@ -5,6 +5,15 @@ from __future__ import annotations
 from .analyse import analyse
 from .modules import LocalModule, ModuleFile, modules
 from .names import CellNames
-from .plan import CapturePlan, plan
+from .plan import CapturePlan, plan, sets_global
 
-__all__ = ["CapturePlan", "CellNames", "LocalModule", "ModuleFile", "analyse", "modules", "plan"]
+__all__ = [
+    "CapturePlan",
+    "CellNames",
+    "LocalModule",
+    "ModuleFile",
+    "analyse",
+    "modules",
+    "plan",
+    "sets_global",
+]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable
 
 _FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 def parsed(source: str, transform: Callable[[str], str] | None) -> ast.Module:
-    """The tree of ``source``; ``transform`` is asked only for what is not Python as it stands (it takes ms).
+    """The tree of ``source``, which compiles; ``transform`` is asked only for what is not Python as it stands (it takes ms).
 
     Raises:
         SyntaxError, ValueError: it is not Python, transformed or not.
@@ -24,6 +25,9 @@ def parsed(source: str, transform: Callable[[str], str] | None) -> ast.Module:
 
 
 def _tree(source: str) -> ast.Module:
-    tree = compile(source, "<cell>", "exec", _FLAGS, dont_inherit=True)
-    assert isinstance(tree, ast.Module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the far side shows them once
+        tree = compile(source, "<cell>", "exec", _FLAGS, dont_inherit=True)
+        assert isinstance(tree, ast.Module)
+        compile(tree, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     return tree

@@ -15,7 +15,7 @@ _HISTORY = frozenset({"_", "__", "___", "_i", "_ii", "_iii"})
 _HISTORY_TABLES = frozenset({"In", "Out", "_ih", "_oh", "_dh"})
 _OF_THE_SHELL = frozenset(
     """get_ipython exit quit open display __name__ __doc__ __package__ __loader__ __spec__ __builtin__
-    __builtins__ __file__ _exit_code""".split()  # noqa: SIM905
+    __builtins__ __file__""".split()  # noqa: SIM905
 )
 _NUMBERED = re.compile(r"_i?\d+")
 _DYNAMIC_NAMES = frozenset({"exec", "eval", "globals", "get_ipython", "__main__"})
@@ -88,6 +88,18 @@ def is_own_definition(value: object) -> bool:
     return (
         isinstance(value, (type, types.FunctionType))
         and getattr(value, "__module__", "") == "__main__"
+    )
+
+
+def sets_global(value: object, name: str) -> bool:
+    """Whether ``value`` is a function or class of the notebook that may bind the global ``name`` when it is called."""
+    if isinstance(value, type) and value.__module__ == "__main__":
+        return any(sets_global(_unwrapped(member), name) for member in vars(value).values())
+    if not isinstance(value, types.FunctionType):
+        return False
+    return any(
+        name in code.co_names or _DYNAMIC_NAMES.intersection(code.co_names)
+        for code in _codes(value.__code__)
     )
 
 

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ..agent.nudge import request
-from ..core.errors import BadInput, Unavailable
+from ..agent.nudge import NobodyThere, request
+from ..core.errors import BadInput
 from ..core.resources import parse_duration_s, parse_memory_mib
 from ..journal.prune import Prunable as Removed
 from ..journal.prune import prune
@@ -21,7 +21,7 @@ def agent_status(session: Session) -> dict[str, Any]:
     """What the agent says of itself; ``{"running": False}`` when there is none. Never starts one."""
     try:
         return {"running": True, **request(session.home, {"op": "status"})}
-    except Unavailable:
+    except NobodyThere:
         return {"running": False}
 
 
@@ -29,7 +29,7 @@ def stop_agent(session: Session) -> bool:
     """Ask the agent to end; running jobs go on and are adopted by the next one. False when none ran."""
     try:
         request(session.home, {"op": "stop"})
-    except Unavailable:
+    except NobodyThere:
         return False
     return True
 

@@ -13,17 +13,18 @@ from typing import Any
 
 from ..agent.ledger import Capacity
 from ..capture import CapturePlan, CellNames, analyse, modules, plan
-from ..core.errors import BadInput, NotFound, Unavailable
+from ..core.errors import BadInput, CloudMLError, NotFound
 from ..core.ids import new_job_id
-from ..core.resources import Resources
 from ..core.spec import JobSpec, Origin
+from ..core.states import JobState
 from ..journal.atomic import write_json
 from ..journal.paths import JobPaths
+from ..targets.local.starts import all_starts, start_lock
 from ..targets.port import Target
 from ..wire import BlobStore, Encoded, Limits, encode
 from ..worker import ambient
 from ..worker.redact import Redactor
-from .options import SubmitOptions, build_spec
+from .options import SubmitOptions, build_spec, refuse_unbound_outputs
 from .origin import look_at_git
 from .secrets import known_secrets, refuse_written_secrets, secret_values, without_secrets
 from .session import Session, blob_digests, configuration
@@ -33,16 +34,18 @@ WARN_BYTES = 256 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What to run and the names around it. ``transform`` and ``name_of`` are the shell's, ``hidden`` its own names."""
+    """What to run and the names around it. ``transform`` and ``compile`` are the shell's, ``hidden`` its own names."""
 
     text: str
     namespace: dict[str, Any]
     kind: str = "cell"
     transform: Callable[[str], str] | None = None
-    name_of: Callable[[str], str] | None = None
+    compile: Callable[[str], object] | None = None
     hidden: frozenset[str] = frozenset()
     values: Mapping[str, Any] | None = None
     execution_count: int = 1
+    file: str = ""
+    """The name that the shell gives to the code of the cell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +122,7 @@ def prepare(
     target = session.target(spec.target, configuration())
     target.plan(spec, session.paths(job_id))
     if target.shares_machine:
-        refuse_impossible(spec.resources, Capacity.detect(os.environ))
+        refuse_impossible(spec, Capacity.detect(os.environ))
     secrets = secret_values(spec.secrets, os.environ)
     names, chosen = _capture(source, spec)
     is_local = target.shares_machine
@@ -145,23 +148,41 @@ def prepare(
     )
 
 
-def refuse_impossible(wish: Resources, there: Capacity) -> None:
-    """Refuse what this machine can never give; it would wait for ever.
+def refuse_impossible(spec: JobSpec, there: Capacity) -> None:
+    """Refuse what this machine can never give; it would wait for ever, or be given less without a word.
 
     Raises:
-        BadInput: more GPUs or CPU cores than there are.
+        BadInput: more GPUs, CPU cores, memory or processes than there are; checkpoints that nothing would put there.
     """
-    for flag, wanted, has in (
-        ("--gpus", wish.gpus, len(there.gpus)),
-        ("--cpus", wish.cpus, there.cpus),
+    wish = spec.resources
+    of_type = f"{wish.gpu_type}:" if wish.gpu_type else ""
+    for flag, asked, wanted, has in (
+        ("--gpus", f"{of_type}{wish.gpus}", wish.gpus, len(there.gpus)),
+        ("--cpus", str(wish.cpus), wish.cpus, there.cpus),
     ):
         if wanted > has:
             raise BadInput(
-                f"{flag} {wanted}: this machine has {has or 'none'}",
+                f"{flag} {asked}: this machine has {has or 'none'}",
                 hint="name another target with --on"
                 if not has
                 else f"ask for {has} or fewer, or name another target with --on",
             )
+    memory_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    if wish.memory_mib > memory_mib:
+        raise BadInput(
+            f"--memory {wish.memory_mib}M: this machine has {memory_mib}M",
+            hint="ask for less, or name another target with --on",
+        )
+    if wish.nproc_per_node > 1:
+        raise BadInput(
+            f"--nproc-per-node {wish.nproc_per_node}: target 'local' starts one process",
+            hint="start more from the cell (torch.multiprocessing, joblib), or name another target with --on",
+        )
+    if "://" in spec.checkpoint_uri:
+        raise BadInput(
+            f"--checkpoint {spec.checkpoint_uri}: target 'local' keeps checkpoints in the job's folder",
+            hint="leave the flag out; --resume JOB finds them",
+        )
 
 
 def _capture(source: Source, spec: JobSpec) -> tuple[CellNames, CapturePlan]:
@@ -171,14 +192,16 @@ def _capture(source: Source, spec: JobSpec) -> tuple[CellNames, CapturePlan]:
     names = analyse(source.text, source.transform)
     if names.syntax_error:
         raise_syntax_error(source, names.syntax_error)
+    refuse_unbound_outputs(spec.outputs, names, source.namespace)
     return names, plan(names, source.namespace, inputs=spec.inputs, hidden=source.hidden)
 
 
 def raise_syntax_error(source: Source, why: str) -> None:
-    """Raise what Python itself raises for the text, under the name that the shell gives to its cells."""
+    """Raise what the shell itself raises for the text, under the name that it gives to its cells."""
     text = source.transform(source.text) if source.transform else source.text
-    name = source.name_of(text) if source.name_of else "<cell>"
-    compile(text, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    if source.compile is not None:
+        source.compile(text)
+    compile(text, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     raise BadInput(f"the cell is not Python: {why}")
 
 
@@ -215,6 +238,8 @@ def _with_resume(session: Session, spec: JobSpec) -> JobSpec:
 def _ambient(source: Source, is_local: bool) -> dict[str, Any]:
     """The ambient state, without any secret that this process has ever given to a job (the history may hold one)."""
     state = ambient.collect(source.namespace, is_local=is_local)
+    if source.file:
+        state["cell_file"] = source.file
     secrets = known_secrets()
     if not secrets:
         return state
@@ -256,10 +281,27 @@ def _register(session: Session, prepared: Prepared) -> None:
     spec = prepared.spec
     try:
         session.registry.insert(spec, spec.created_at)
+    except BaseException:
+        shutil.rmtree(session.paths(spec.id).root, ignore_errors=True)
+        raise
+    try:
         if prepared.secrets:
             session.hand_over_secrets(spec.id, prepared.secrets)
         session.nudge(spec.id)
     except BaseException:
-        with contextlib.suppress(Unavailable, NotFound):
-            session.registry.request(spec.id, "cancel")
+        with contextlib.suppress(CloudMLError, OSError):
+            withdraw(session, spec.id)
         raise
+
+
+def withdraw(session: Session, job_id: str) -> None:
+    """Make a job unheard of that nothing was started for; one that was started meanwhile is cancelled."""
+    paths = session.paths(job_id)
+    with start_lock(paths):
+        queued = not all_starts(paths) and session.registry.move(
+            job_id, JobState.CANCELLED, now=time.time(), expected=JobState.QUEUED
+        )
+        if queued and session.registry.forget(job_id):
+            shutil.rmtree(paths.root, ignore_errors=True)
+        else:
+            session.registry.request(job_id, "cancel")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import keyword
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ..capture import CellNames, sets_global
 from ..core.errors import BadInput
 from ..core.resources import Resources, parse_duration_s, parse_gpus, parse_memory_mib
 from ..core.spec import JobSpec, Origin, TargetRef
@@ -119,7 +122,7 @@ def build_spec(
         resources=resources,
         inputs=options.inputs,
         outputs=() if options.no_return else options.outputs,
-        params={**_params_of(options.params_file), **options.params},
+        params=_checked_params({**_params_of(options.params_file), **options.params}),
         data=dict(options.data),
         env={key: str(value) for key, value in options.env.items()},
         secrets=options.secrets,
@@ -140,6 +143,38 @@ def build_spec(
     )
 
 
+def refuse_unbound_outputs(
+    outputs: Collection[str] | None, names: CellNames, namespace: Mapping[str, Any]
+) -> None:
+    """Refuse ``-o`` names that the cell can surely never bind, before it has run for hours.
+
+    Raises:
+        BadInput: such a name; the hint says what the cell binds.
+    """
+    reaches_more = names.is_dynamic or names.star_imports or names.magics
+    for name in outputs or ():
+        if not name.isidentifier():
+            raise BadInput(f"-o {name!r} is not a name", hint="write -o model,history")
+        if name in names.binds or name in namespace or reaches_more:
+            continue
+        if any(sets_global(value, name) for value in namespace.values()):
+            continue
+        bound = ", ".join(sorted(names.binds))
+        raise BadInput(
+            f"-o {name}: the cell binds no such name",
+            hint=f"it binds: {bound}" if bound else "it binds no name",
+        )
+
+
+def _checked_params(params: dict[str, Any]) -> dict[str, Any]:
+    for name in params:
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise BadInput(
+                f"parameter {name!r} is not a name that a cell could read", hint="write -p lr 0.1"
+            )
+    return params
+
+
 def _names(value: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
     items = value.split(",") if isinstance(value, str) else value
     return tuple(dict.fromkeys(item.strip() for item in items if item.strip()))
@@ -158,18 +193,28 @@ def _text_of(flag: str, path: str) -> str:
     try:
         return Path(path).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise BadInput(f"{flag} {path!r} cannot be read: {exc}") from exc
+        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        raise BadInput(f"{flag} {path!r} cannot be read: {why}") from exc
 
 
 def _params_of(path: str) -> dict[str, Any]:
     if not path:
         return {}
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Safe, and ``1e-3`` is a number as in YAML 1.2 (PyYAML follows 1.1, which wants ``1.0e-3``)."""
+
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+    )
     try:
-        values = yaml.safe_load(_text_of("-f", path)) or {}
+        values = yaml.load(_text_of("-f", path), Loader) or {}  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as exc:
-        raise BadInput(f"-f {path!r} is not YAML: {str(exc).splitlines()[0]}") from exc
+        mark = getattr(exc, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark is not None else ""
+        why = getattr(exc, "problem", None) or str(exc).splitlines()[0]
+        raise BadInput(f"-f {path!r} is not YAML{where}: {why}") from exc
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise BadInput(
             f"-f {path!r} holds no mapping of names to values", hint="write 'lr: 0.1' lines"

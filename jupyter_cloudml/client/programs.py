@@ -81,4 +81,5 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise BadInput(f"{str(path)!r} cannot be read: {exc}") from exc
+        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        raise BadInput(f"{str(path)!r} cannot be read: {why}") from exc

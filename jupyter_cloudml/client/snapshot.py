@@ -23,10 +23,12 @@ def snapshot(
     """The snapshot at ``now``. Pure; strict JSON; bounded (`MAX_SERIES` curves of at most 200 points).
 
     Where row and journal differ, the one that is further wins: a final state in the row (a worker that died without a
-    word), else what the journal says.
+    word), else what the journal says; but a job that was queued again after it had ended is not over.
     """
-    state = row.state if row.state.is_final else _later(row.state, view.state)
     seen = view.to_json()
+    state = (
+        row.state if row.state.is_final or _is_again(row, seen) else _later(row.state, view.state)
+    )
     started = seen["started_at"] or row.started_at
     ended = (seen["ended_at"] or row.ended_at) if state.is_final else None
     run = run or {}
@@ -60,6 +62,12 @@ def snapshot(
         "tracking_uri": run.get("tracking_uri") or row.tracking_uri,
         "links": _links(run, row),
     }
+
+
+def _is_again(row: JobRow, seen: Mapping[str, Any]) -> bool:
+    """Whether the end that the journal tells of is that of an earlier attempt."""
+    waits = row.state in (JobState.QUEUED, JobState.STARTING)
+    return waits and row.attempt > 1 and (seen["ended_at"] or 0.0) <= row.updated_at
 
 
 def _later(row: JobState, seen: JobState) -> JobState:

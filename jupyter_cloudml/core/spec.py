@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import json
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .errors import BadInput, Corrupt
@@ -84,7 +85,9 @@ class JobSpec:
     execution_count: int = 1
 
     def to_json(self) -> dict[str, Any]:
-        return {"schema": SCHEMA, **asdict(self)}
+        """The spec as JSON; a parameter that JSON has no form for is its text (its value travels in the bundle)."""
+        params = {name: _recorded(value) for name, value in self.params.items()}
+        return {"schema": SCHEMA, **asdict(replace(self, params=params))}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> JobSpec:
@@ -108,3 +111,11 @@ class JobSpec:
                 f"the job's spec cannot be read: {exc}",
                 hint="the job folder is damaged; submit again",
             ) from exc
+
+
+def _recorded(value: Any) -> Any:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return str(value)
+    return value

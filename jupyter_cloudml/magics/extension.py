@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CloudMLError
 from .complete import matcher
+from .tracebacks import install, uninstall
 from .train import CloudMagics
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ def load(shell: Any) -> CloudMagics:
     """Register magics, completion and the card of `Job`; safe to repeat. Warming goes on in a daemon thread."""
     magics = CloudMagics(shell)
     shell.register_magics(magics)
+    install(shell)
     shell.Completer.custom_matchers[:] = [
         known
         for known in shell.Completer.custom_matchers
@@ -32,6 +34,7 @@ def load(shell: Any) -> CloudMagics:
 
 def unload(shell: Any) -> None:
     """Take the completion away; IPython itself keeps registered magics."""
+    uninstall(shell)
     shell.Completer.custom_matchers[:] = [
         known
         for known in shell.Completer.custom_matchers

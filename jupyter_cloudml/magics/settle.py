@@ -13,6 +13,7 @@ from ..core.spec import JobSpec
 from ..core.states import JobState
 from ..wire import Applied
 from ..worker import ambient
+from .tracebacks import already_shown
 from .watch import Watch
 
 
@@ -38,7 +39,10 @@ def settle(shell: Any, watch: Watch, state: JobState) -> None:
         _say_what_stayed(job, applied, wrong)
     watch.finish()
     if state is not JobState.SUCCEEDED:
-        raise job.exception_from(state, applied)
+        exception = job.exception_from(state, applied)
+        if applied is not None and applied.exception is exception and watch.replay.error is None:
+            already_shown(exception)
+        raise exception
     if wrong:
         bound = sorted(analyse(spec.source, shell.transform_cell).binds)
         hint = f"it binds: {', '.join(bound)}" if bound else "it binds no name"

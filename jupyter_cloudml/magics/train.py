@@ -22,6 +22,7 @@ from ..client.flags import (
     switch,
 )
 from ..core.errors import CloudMLError
+from .tracebacks import as_of_a_cell
 
 if TYPE_CHECKING:
     from .verbs import Verbs
@@ -95,6 +96,8 @@ def one_sentence(method: _F) -> _F:
                 raise
             raise plainly(exc) from None
         except SyntaxError as exc:
+            if not hasattr(exc, "_render_traceback_"):
+                as_of_a_cell(args[0].shell, exc)
             raise exc.with_traceback(None) from None
 
     return call  # type: ignore[return-value]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import sys
+import time
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -12,16 +15,18 @@ from ..client.flags import FOLLOW_FLAGS, JOB_FLAGS, LIST_FLAGS, OUTPUT_FLAGS, Fl
 from ..client.job import Job
 from ..client.launch import Source, launch
 from ..client.lookup import get, jobs
-from ..client.options import SubmitOptions, options_from
+from ..client.options import SubmitOptions, build_spec, options_from
 from ..client.session import Session, configuration, current_session
 from ..core.errors import BadInput
-from ..core.spec import TargetRef
+from ..core.ids import new_job_id
 from .context import cell_origin, is_batch
 from .report import CaptureReport, dry_run
 from .settle import settle
 from .tables import JobTable
 from .train import CONFIG_FLAGS
 from .watch import Watch
+
+_MAY_BE_MAGIC = re.compile(r"[%!?]")
 
 
 class Verbs:
@@ -94,11 +99,26 @@ class Verbs:
         for word, value in (("batch", True), ("no_batch", False)):
             if words.pop(word, False):
                 self.batch = value
-        if "on" in words:
-            self._session.target(TargetRef.parse(words["on"]), configuration())
-        self.defaults = {**self.defaults, **words}
+        defaults = {**self.defaults, **words}
+        self._check(options_from(defaults, configuration().defaults.given()))
+        self.defaults = defaults
         batch = {} if self.batch is None else {"batch": self.batch}
         return {**configuration().defaults.given(), **self.defaults, **batch}
+
+    def _check(self, options: SubmitOptions) -> None:
+        """Refuse defaults that no job could have, before they are kept."""
+        session, origin = self._session, cell_origin(self.shell, os.environ)
+        job_id = new_job_id()
+        spec = build_spec(
+            options,
+            "",
+            job_id=job_id,
+            now=time.time(),
+            origin=origin,
+            environ=os.environ,
+            home=session.home.root,
+        )
+        session.target(spec.target, configuration()).plan(spec, session.paths(job_id))
 
     def _options(self, words: dict[str, Any]) -> SubmitOptions:
         return options_from(words, {**configuration().defaults.given(), **self.defaults})
@@ -109,10 +129,26 @@ class Verbs:
             text=cell,
             namespace=shell.user_ns,
             transform=shell.transform_cell,
-            name_of=lambda text: shell.compile.cache(text, shell.execution_count, raw_code=cell),
+            compile=lambda text: self._compile(text, cell),
             hidden=frozenset(shell.user_ns_hidden),
-            execution_count=shell.execution_count,
+            execution_count=shell.displayhook.prompt_count,
+            file=self._remembered(cell),
         )
+
+    def _remembered(self, cell: str) -> str:
+        """Make the cell's source known here as the shell does for cells that run here; the file name of its code."""
+        shell = self.shell
+        text = shell.transform_cell(cell) if _MAY_BE_MAGIC.search(cell) else cell
+        name = shell.compile.cache(text, shell.displayhook.prompt_count, raw_code=cell)
+        return str(name)
+
+    def _compile(self, text: str, cell: str) -> None:
+        """Compile as the shell does before it runs a cell; raises what the shell shows."""
+        compiler = self.shell.compile
+        name = compiler.cache(text, self.shell.displayhook.prompt_count, raw_code=cell)
+        tree = compiler.ast_parse(text, filename=name)
+        with compiler.extra_flags(ast.PyCF_ALLOW_TOP_LEVEL_AWAIT):
+            compiler(tree, name, "exec")
 
     def _job(self, magic: str, line: str, flags: tuple[Flag, ...]) -> tuple[Job, dict[str, Any]]:
         """The job that the line names, by id, name, or a variable of the notebook that holds it; and the other words."""

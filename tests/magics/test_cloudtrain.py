@@ -76,7 +76,7 @@ def test_a_wrong_output_name_is_an_error_that_says_what_was_bound(notebook):
     ran = notebook.run("%%cloudtrain -o missing_name\nfound_name = 1")
     assert ran.error == (
         "BadInput",
-        "-o missing_name: the cell bound no such name (it binds: found_name)",
+        "-o missing_name: the cell binds no such name (it binds: found_name)",
     )
 
 

@@ -59,7 +59,7 @@ class LocalTarget:
     @property
     def max_bundle_bytes(self) -> int:
         wish = self._options.max_bundle
-        return parse_memory_mib(wish) << 20 if wish else 0
+        return max(1, parse_memory_mib(wish)) << 20 if wish else 0
 
     @classmethod
     def from_config(
