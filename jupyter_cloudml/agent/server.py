@@ -17,6 +17,7 @@ from ..journal.home import DataHome
 from ..journal.registry import Registry
 from .environment import Environment
 from .forwarding import Forwarding
+from .housekeeping import Housekeeping
 from .ledger import Capacity, Ledger
 from .nudge import peer_uid, socket_address
 from .pool import Pool
@@ -65,6 +66,7 @@ class Agent:
             forwarding=self.forwarding,
             settings=self.settings,
         )
+        self.housekeeping = Housekeeping(home, self.registry)
         self._stop = asyncio.Event()
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "ping": self._ping,
@@ -88,10 +90,12 @@ class Agent:
         on_ready()
         self.reconciler.look()
         try:
-            while not await self._stopped_within(min(self.settings.idle_s, 60.0)):
+            while not await self._stopped_within(min(self.settings.idle_s, self.settings.tidy_s)):
                 if self.reconciler.is_idle_for(self.settings.idle_s):
                     log.info("idle: leaving")
                     break
+                if self.reconciler.is_idle_for(self.settings.tidy_s) and self.housekeeping.is_due():
+                    await asyncio.to_thread(self.housekeeping.tidy_up)
         finally:
             server.close()
             self.home.agent_socket.unlink(missing_ok=True)

@@ -10,12 +10,13 @@ from . import preload
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``CLOUDML_AGENT_IDLE_S``: end after so long without a job. ``CLOUDML_GRACE_S``: between SIGTERM and SIGKILL.
+    """``CLOUDML_AGENT_IDLE_S``: end after so long without a job. ``CLOUDML_TIDY_S``: idle so long, prune. ``CLOUDML_GRACE_S``: between SIGTERM and SIGKILL.
 
     ``CLOUDML_SPARES``: children kept ready. ``CLOUDML_PRELOAD``: none, light or full. ``CLOUDML_FORWARDER``: 0 for none.
     """
 
     idle_s: float = 1800.0
+    tidy_s: float = 60.0
     grace_s: float = 10.0
     spares: int = 2
     preload: str = "full"
@@ -26,6 +27,7 @@ class Settings:
         """A value that is no number counts as missing."""
         return cls(
             idle_s=_number(environ, "CLOUDML_AGENT_IDLE_S", 1800.0),
+            tidy_s=_number(environ, "CLOUDML_TIDY_S", 60.0),
             grace_s=_number(environ, "CLOUDML_GRACE_S", 10.0),
             spares=max(1, int(_number(environ, "CLOUDML_SPARES", 2))),
             preload=preload.level(environ),

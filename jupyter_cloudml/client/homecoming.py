@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.errors import NotFound
+from ..core.errors import Corrupt, NotFound
 from ..core.states import JobState
 from ..journal.atomic import read_json
 from ..journal.paths import JobPaths
@@ -34,6 +35,12 @@ def has_result(paths: JobPaths) -> bool:
     return paths.result_manifest.is_file()
 
 
+def is_own(paths: JobPaths) -> bool:
+    """Whether this user made the job: only then may its pickles be read."""
+    found = [paths.root, paths.bundle_manifest, paths.result_manifest]
+    return all(path.stat().st_uid == os.geteuid() for path in found if path.exists())
+
+
 def come_home(paths: JobPaths, namespace: dict[str, Any], home: Encoded) -> Applied:
     """Make ``namespace`` and the captured objects of ``home`` what they would be had the code run here.
 
@@ -41,7 +48,8 @@ def come_home(paths: JobPaths, namespace: dict[str, Any], home: Encoded) -> Appl
         NotFound: there is no result.
         Corrupt: it is damaged.
     """
-    return apply_delta(_manifest(paths), home, namespace, BlobStore(paths.result_blobs))
+    blobs = BlobStore(paths.result_blobs)
+    return apply_delta(_manifest(paths), home, namespace, blobs, trusted=is_own(paths))
 
 
 def rebuild(paths: JobPaths) -> Rebuilt:
@@ -50,6 +58,7 @@ def rebuild(paths: JobPaths) -> Rebuilt:
     Raises:
         NotFound: there is no result.
         Corrupt: bundle or result is damaged.
+        FarSideError: another user made the folder, and it holds pickles.
     """
     manifest = _manifest(paths)
     namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
@@ -57,9 +66,11 @@ def rebuild(paths: JobPaths) -> Rebuilt:
         read_json(paths.bundle_manifest) or {},
         namespace=namespace,
         blobs=BlobStore(paths.bundle_blobs),
+        trusted=is_own(paths),
         watch=False,
     )
-    applied = apply_delta(manifest, bundle, namespace, BlobStore(paths.result_blobs))
+    blobs = BlobStore(paths.result_blobs)
+    applied = apply_delta(manifest, bundle, namespace, blobs, trusted=is_own(paths))
     return Rebuilt(namespace=namespace, applied=applied)
 
 
@@ -71,9 +82,13 @@ def bind(rebuilt: Rebuilt, namespace: dict[str, Any]) -> None:
 
 
 def _manifest(paths: JobPaths) -> dict[str, Any]:
+    if not has_result(paths):
+        raise NotFound(f"job {paths.job_id} has no result", hint=f"%cloudattach {paths.job_id}")
     manifest = read_json(paths.result_manifest)
     if not isinstance(manifest, dict):
-        raise NotFound(f"job {paths.job_id} has no result", hint=f"%cloudattach {paths.job_id}")
+        raise Corrupt(
+            f"the result of job {paths.job_id} is damaged", hint=f"%cloudretry {paths.job_id}"
+        )
     return manifest
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import BadInput, CloudMLError, NotFound, Unavailable
+from ..core.errors import BadInput, CloudMLError, Corrupt, NotFound, Unavailable
 from ..core.spec import JobSpec
 from ..core.states import JobState
 from ..journal.atomic import read_json
@@ -20,7 +20,7 @@ from ..wire import Applied, Encoded
 from .failure import Failure
 from .follow import Follower, Pace, batches
 from .homecoming import Rebuilt, bind, come_home, exception_of, failure_of, has_result, rebuild
-from .session import Session, current_session
+from .session import Session, blob_digests, current_session
 from .snapshot import snapshot
 from .text import one_line
 
@@ -126,6 +126,7 @@ class Job:
         return "".join(piece for _, piece in texts(self._events()))
 
     def _events(self) -> list[dict[str, Any]]:
+        self._session.spec(self.id)
         reader = JournalReader(self._paths.journal())
         found: list[dict[str, Any]] = []
         while batch := reader.read():
@@ -216,8 +217,16 @@ class Job:
         return self.exception_from(state, rebuilt.applied if rebuilt else None)
 
     def exception_from(self, state: JobState, applied: Applied | None) -> BaseException:
-        """What to raise for a job that ended in ``state`` and whose result is ``applied``."""
-        return exception_of(self._paths, state, applied)
+        """What to raise for a job that ended in ``state`` and whose result is ``applied``.
+
+        Where a blob of its bundle was damaged, the store forgets it, so that the job can be submitted again.
+        """
+        exception = exception_of(self._paths, state, applied)
+        if isinstance(exception, Corrupt):
+            manifest = read_json(self._paths.bundle_manifest)
+            digests = blob_digests(manifest) if isinstance(manifest, dict) else ()
+            self._session.blobs.discard_damaged(digests)
+        return exception
 
     def add_done_callback(self, function: Callable[[Job], object]) -> None:
         """Call ``function(job)`` from a thread of its own once the job is over."""
@@ -240,7 +249,11 @@ class Job:
 
         Raises:
             BadInput: it has not ended.
+            NotFound: its folder is gone.
+            Unavailable: the agent does not answer; nothing was changed.
         """
+        self._session.spec(self.id)
+        self._session.nudge(self.id)
         self._wait_for_the_agent()
         self._session.registry.retry(self.id)
         self._paths.cancel.unlink(missing_ok=True)

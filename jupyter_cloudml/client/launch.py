@@ -19,6 +19,7 @@ from ..core.spec import JobSpec, Origin
 from ..core.states import JobState
 from ..journal.atomic import write_json
 from ..journal.paths import JobPaths
+from ..journal.staging import staged
 from ..targets.local.starts import all_starts, start_lock
 from ..targets.port import Target
 from ..wire import BlobStore, Encoded, Limits, encode
@@ -81,15 +82,9 @@ def launch(session: Session, source: Source, options: SubmitOptions, origin: Ori
         Unavailable: the disk is full or read-only, or the agent cannot be started.
     """
     job_id = new_job_id()
-    staging = JobPaths(session.home.jobs / f".new-{job_id}")
-    try:
-        staging.create()
+    with staged(session.home, job_id) as staging:
         prepared = prepare(session, source, options, origin, job_id=job_id, blobs=session.blobs)
         _write(staging, prepared, session.blobs)
-        staging.root.rename(session.paths(job_id).root)
-    except BaseException:
-        shutil.rmtree(staging.root, ignore_errors=True)
-        raise
     _register(session, prepared)
     look_at_git(origin.cwd)
     return Launched(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..agent.nudge import nudge, send_secrets, warm
+from ..core.errors import NotFound
 from ..core.spec import JobSpec, TargetRef
 from ..journal.atomic import read_json
 from ..journal.home import DataHome
@@ -41,9 +42,13 @@ class Session:
         """What was asked for.
 
         Raises:
-            Corrupt: the job folder is damaged.
+            NotFound: the job folder is gone.
+            Corrupt: it is damaged.
         """
-        return JobSpec.from_json(read_json(self.paths(job_id).spec) or {})
+        paths = self.paths(job_id)
+        if not paths.root.is_dir():
+            raise NotFound(f"the folder of job {job_id} is gone", hint="submit it again")
+        return JobSpec.from_json(read_json(paths.spec) or {})
 
     def target(self, ref: TargetRef, config: Config) -> Target:
         """The target that ``ref`` means, opened once for each configuration of it."""

@@ -18,6 +18,7 @@ from .lease import lease_holder
 from .paths import JobPaths
 from .registry import Registry
 from .rows import JobRow
+from .staging import abandoned
 
 _GRACE_S = 3600.0  # a folder without a row, or a blob without a link, may belong to a job that is being submitted
 _TRASH = ".trash-"
@@ -55,7 +56,7 @@ def prune(
     """Remove job folders that ended ``older_than_s`` ago, then the oldest until all take ``max_bytes``; what went.
 
     A job stays while its state is active, any of its leases is held, or its run is not wholly forwarded. Blobs that no
-    job links go an hour after they were written. A folder goes at once or not at all, with its row; killed
+    job links go an hour after they were written, folders that a launcher left half made at once. A folder goes at once or not at all, with its row; killed
     half-way, the next call ends the work. With ``dry_run`` nothing is changed and the same list is returned.
 
     Raises:
@@ -68,6 +69,8 @@ def prune(
         chosen = list(_chosen(folders, sizes, now, older_than_s, max_bytes))
         if not dry_run:
             _empty_trash(home)
+            for folder in abandoned(home):
+                shutil.rmtree(folder, ignore_errors=True)
             chosen = [item for item in chosen if _remove(registry, item.job_id)]
             _sweep_blobs(home, now)
     except OSError as exc:

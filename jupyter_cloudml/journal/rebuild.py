@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from heapq import merge
 from pathlib import Path
@@ -19,7 +20,7 @@ from .view import JobView, fold
 
 
 def recovered(jobs: Path) -> Iterator[dict[str, Any]]:
-    """Column values of every job whose folder is whole; a folder without a readable spec is passed over.
+    """Column values of every job whose folder is whole; one without a readable spec, or of another user, is passed over.
 
     Submitters write ``spec.json`` last: a folder that has one is complete. Nothing is changed on the disk.
     """
@@ -28,7 +29,8 @@ def recovered(jobs: Path) -> Iterator[dict[str, Any]]:
     except (FileNotFoundError, NotADirectoryError):
         return
     for folder in folders:
-        spec = _spec(JobPaths(folder)) if JOB_ID.fullmatch(folder.name) else None
+        is_ours = JOB_ID.fullmatch(folder.name) and folder.stat().st_uid == os.geteuid()
+        spec = _spec(JobPaths(folder)) if is_ours else None
         if spec is not None and spec.id == folder.name:
             yield _values(spec, JobPaths(folder))
 

@@ -1,6 +1,6 @@
-"""Errors of a cell that IPython draws in its own way: syntax errors, usage errors, groups of exceptions.
+"""Errors of a cell that IPython draws in its own way: syntax errors, usage errors, groups of exceptions, and our own.
 
-Of all others it asks ``_render_traceback_``; for these it would show this package's frames, or what the far side's shell has
+Ours are shown without the frames of this package. Of all others it asks ``_render_traceback_``; for these it would show this package's frames, or what the far side's shell has
 already printed a second time.
 """
 
@@ -9,8 +9,12 @@ from __future__ import annotations
 import functools
 import sys
 from builtins import BaseExceptionGroup  # Python 3.11 and newer, as all but the worker
+from types import TracebackType
 from typing import Any
 
+from ..core.errors import CloudMLError
+
+_PACKAGE = __name__.partition(".")[0]
 _RENDER = "_render_traceback_"
 
 
@@ -22,8 +26,12 @@ def install(shell: Any) -> None:
 
     @functools.wraps(plain)
     def showtraceback(exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
-        kind, value, _ = exc_tuple or sys.exc_info()
+        kind, value, trace = exc_tuple or sys.exc_info()
         render = getattr(value, _RENDER, None)
+        if render is None and isinstance(value, CloudMLError):
+            value.__cause__, value.__suppress_context__ = None, True
+            plain((kind, value, _users_frames(trace)), *args, **kwargs)
+            return
         if render is None or not _is_drawn_otherwise(value):
             plain(exc_tuple, *args, **kwargs)
             return
@@ -50,6 +58,17 @@ def already_shown(error: BaseException) -> None:
     """The far side's shell printed this error itself, and its text was played here: show nothing more."""
     if _is_drawn_otherwise(error) and not hasattr(error, _RENDER):
         error._render_traceback_ = lambda: []  # type: ignore[attr-defined]
+
+
+def _users_frames(trace: TracebackType | None) -> TracebackType | None:
+    """``trace`` up to the call of this package: what a user can act on is the line that called it."""
+    last = trace
+    while last is not None and last.tb_next is not None:
+        if str(last.tb_next.tb_frame.f_globals.get("__name__", "")).startswith(_PACKAGE):
+            last.tb_next = None
+            break
+        last = last.tb_next
+    return trace
 
 
 def _is_drawn_otherwise(error: BaseException | None) -> bool:

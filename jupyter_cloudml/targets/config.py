@@ -9,6 +9,10 @@
     [targets.local.default]        # options of one named target
     cpus = 8
 
+    [retention]                    # of ended jobs, in the user's file; the agent tidies up when it is idle
+    max_age = "90d"
+    max_size = "50G"
+
 Every error names the file, the key and the value.
 """
 
@@ -26,8 +30,10 @@ import platformdirs
 import tomllib
 
 from ..core.errors import BadInput
+from ..core.resources import parse_duration_s, parse_memory_mib
 
 FILE_NAME = "cloudml.toml"
+_SECTIONS = ("defaults", "retention", "targets")
 _T = TypeVar("_T")
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -81,11 +87,28 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long and how much of ended jobs stays on the disk; ``"0"`` means: without end. The agent tidies up when idle."""
+
+    max_age: str = "90d"
+    max_size: str = "50G"
+
+    @property
+    def max_age_s(self) -> float | None:
+        return parse_duration_s(self.max_age) or None
+
+    @property
+    def max_bytes(self) -> int | None:
+        return parse_memory_mib(self.max_size) << 20 or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The merged configuration; ``files`` are those it was read from, weakest first."""
 
     defaults: Defaults = field(default_factory=Defaults)
     targets: Mapping[str, Mapping[str, Table]] = field(default_factory=dict)
+    retention: Retention = field(default_factory=Retention)
     files: tuple[Path, ...] = ()
 
 
@@ -106,10 +129,10 @@ def load_config(cwd: Path, *, user_file: Path | None = None) -> Config:
     read = {path: _read(path) for path in files if path.is_file()}
     for path, document in read.items():
         _check_sections(path, document)
-    sections = [(path, document.get("defaults", {})) for path, document in read.items()]
     return Config(
-        defaults=parse_options(Defaults, _merged("defaults", sections)),
+        defaults=parse_options(Defaults, _section("defaults", read)),
         targets=_merged_targets(read),
+        retention=_retention(_section("retention", read)),
         files=tuple(read),
     )
 
@@ -158,8 +181,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _check_sections(path: Path, document: Mapping[str, Any]) -> None:
     for key, value in document.items():
-        if key not in ("defaults", "targets"):
-            hint = did_you_mean(key, ("defaults", "targets"))
+        if key not in _SECTIONS:
+            hint = did_you_mean(key, _SECTIONS)
             raise BadInput(f"{path}: no such section [{key}]", hint=hint)
         _check_table(path, key, value)
     for kind, named in document.get("targets", {}).items():
@@ -172,6 +195,22 @@ def _check_table(path: Path, key: str, value: Any) -> None:
     if not isinstance(value, dict):
         hint = "write [targets.KIND.NAME] and its options below" if "targets" in key else ""
         raise BadInput(f"{path}: {key} = {value!r} should be a table", hint=hint)
+
+
+def _section(name: str, read: Mapping[Path, Mapping[str, Any]]) -> Table:
+    return _merged(name, [(path, document.get(name, {})) for path, document in read.items()])
+
+
+def _retention(table: Table) -> Retention:
+    found = parse_options(Retention, table)
+    for key, read in (("max_age", parse_duration_s), ("max_size", parse_memory_mib)):
+        try:
+            read(getattr(found, key))
+        except BadInput as exc:
+            raise BadInput(
+                f"{table.where(key)} cannot be read", hint="write max_age = '90d', max_size = '50G'"
+            ) from exc
+    return found
 
 
 def _merged_targets(read: Mapping[Path, Mapping[str, Any]]) -> dict[str, dict[str, Table]]:

@@ -145,6 +145,18 @@ class BlobStore:
         finally:
             os.close(fd)
 
+    def discard_damaged(self, digests: Iterable[str]) -> list[str]:
+        """Remove those blobs whose content does not match their name, so that ``put`` writes them anew; which they were."""
+        gone = []
+        for digest in digests:
+            with contextlib.suppress(OSError):
+                with self.path(digest).open("rb") as file:
+                    is_whole = _digest_of_file(file.fileno(), digest) == digest
+                if not is_whole:
+                    self.path(digest).unlink()
+                    gone.append(digest)
+        return gone
+
     def check(self) -> None:
         """Wait until every blob that was opened here is checked.
 
