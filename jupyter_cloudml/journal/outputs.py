@@ -30,6 +30,8 @@ class OutputFold:
         if event.get("k") != events.OUTPUT or not isinstance(output, dict):
             return False
         kind = output.get("output_type")
+        if kind == "page":  # goes to a front end's pager, not below the cell
+            return False
         if kind == "clear_output":
             self._clear_next = bool(output.get("wait"))
             if not self._clear_next:

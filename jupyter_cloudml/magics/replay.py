@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from IPython.core import page
+
 Output = dict[str, Any]
 UPDATE = "update_display_data"
 CLEAR = "clear_output"
@@ -39,6 +41,9 @@ class Replay:
         if kind == "error":
             self.error = output
             return
+        if kind == "page":
+            self._page(output)
+            return
         if self._clear_is_pending and kind != UPDATE:
             self._clear(wait=True)
         if kind == "stream":
@@ -53,6 +58,15 @@ class Replay:
         self._clear_is_pending = False
         self._shell.display_pub.clear_output(wait=wait)
         self._on_clear()
+
+    def _page(self, output: Output) -> None:
+        """Help goes to the front end's pager at the end of the cell, as ``obj?`` sends it; a terminal shows it now."""
+        payloads = getattr(self._shell, "payload_manager", None)
+        if hasattr(self._shell, "kernel") and payloads is not None:
+            data, start = _data(output), output.get("start", 0)
+            payloads.write_payload({"source": "page", "data": data, "start": start})
+        else:
+            page.page(_data(output))
 
     def _display(self, output: Output, *, update: bool) -> None:
         self._shell.display_pub.publish(

@@ -20,8 +20,17 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from . import logs, manner
+
 MAX_HISTORY_CHARS = 1 << 18
-PACKAGES = ("numpy", "torch", "pandas", "matplotlib")
+PACKAGES = {
+    "numpy": ("numpy", "numpy_print", "numpy_errors"),
+    "torch": ("torch",),
+    "pandas": ("pandas",),
+    "matplotlib": ("matplotlib",),
+}
+"""Packages with a state of their own, and the parts of ``collect`` that hold it."""
+
 _PER_PROCESS = frozenset({"_", "PWD", "OLDPWD", "SHLVL", "PYTEST_CURRENT_TEST", "CLOUDML_HOME"})
 
 
@@ -34,6 +43,7 @@ def collect(namespace: dict[str, Any], *, is_local: bool = True) -> dict[str, An
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     if numpy is not None and "numpy.random" in sys.modules:
         state["numpy"] = _numpy_random(numpy)
+    if numpy is not None and hasattr(numpy, "get_printoptions"):
         state["numpy_print"] = _json_safe(numpy.get_printoptions())
         state["numpy_errors"] = dict(numpy.geterr())
     if torch is not None and hasattr(torch, "get_rng_state"):
@@ -42,9 +52,16 @@ def collect(namespace: dict[str, Any], *, is_local: bool = True) -> dict[str, An
         state["matplotlib"] = _rc_params(matplotlib)
     if (pandas := sys.modules.get("pandas")) is not None and hasattr(pandas, "options"):
         state["pandas"] = _pandas_options()
+    if (decimal := sys.modules.get("decimal")) is not None:
+        here = decimal.getcontext()
+        state["decimal"] = {"prec": here.prec, "rounding": here.rounding}
     state["warnings"] = _warning_filters()
     state["recursion_limit"] = sys.getrecursionlimit()
+    state["logging"] = logs.collect()
+    if shown := manner.collect():
+        state["manner"] = shown
     state.update(_notebook(namespace))
+    state["argv"] = list(sys.argv)
     if is_local:
         state["cwd"] = _cwd()
         state["path"] = list(sys.path)
@@ -82,10 +99,13 @@ def apply(state: dict[str, Any]) -> None:
         _apply_environ(state["environ"])
     apply_place(state)
     apply_options(state)
+    apply_logging(state)
 
 
 def apply_place(state: dict[str, Any]) -> None:
-    """The path of modules and the working directory, where they travelled and exist here."""
+    """The arguments, the path of modules and the working directory, where they travelled and exist here."""
+    if "argv" in state:
+        sys.argv[:] = state["argv"]
     if "path" in state:
         sys.path[:] = state["path"]
     if state.get("cwd"):
@@ -100,19 +120,30 @@ def apply_options(state: dict[str, Any]) -> None:
             sys.setrecursionlimit(state["recursion_limit"])
     if "random" in state:
         random.setstate(_unpacked(state["random"]))
+    if "decimal" in state:
+        _apply_decimal(state["decimal"])
+    manner.apply(state.get("manner", {}))
     for name in PACKAGES:
-        if name in sys.modules and name in state:
+        if name in sys.modules:
             apply_package(name, sys.modules[name], state)
     if "warnings" in state:
         _apply_warnings(state["warnings"])
 
 
+def apply_logging(state: dict[str, Any]) -> None:
+    """Levels and handlers; handlers write to the streams of now."""
+    if "logging" in state:
+        logs.apply(state["logging"])
+
+
 def apply_package(name: str, package: Any, state: dict[str, Any]) -> None:
-    """Random state and options of one package of ``PACKAGES`` that is imported here."""
+    """Random state and options of one package of ``PACKAGES`` that is imported here, as far as they travelled."""
     if name == "numpy":
         if "numpy" in state:
             _apply_numpy_random(package, state["numpy"])
+        if "numpy_print" in state:
             package.set_printoptions(**state["numpy_print"])
+        if "numpy_errors" in state:
             package.seterr(**state["numpy_errors"])
     elif name == "torch" and "torch" in state:
         _apply_torch(package, state["torch"])
@@ -131,6 +162,13 @@ def renew_randomness() -> None:
     numpy = sys.modules.get("numpy")
     if numpy is not None and "numpy.random" in sys.modules:
         numpy.random.seed()
+
+
+def _apply_decimal(wanted: dict[str, Any]) -> None:
+    import decimal
+
+    here = decimal.getcontext()
+    here.prec, here.rounding = wanted["prec"], wanted["rounding"]
 
 
 def _packed(state: tuple[Any, ...]) -> list[Any]:
@@ -222,6 +260,8 @@ def _rc_params(matplotlib: Any) -> dict[str, Any]:
 def _apply_rc_params(matplotlib: Any, wanted: dict[str, Any]) -> None:
     """Only what differs is set: Matplotlib validates each parameter, and there are hundreds."""
     params, current = matplotlib.rcParams, _rc_params(matplotlib)
+    if current == wanted:
+        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for key in current.keys() - wanted.keys() - {"backend"}:
@@ -293,6 +333,9 @@ def _compiled(pattern: Any) -> Any:
 
 
 def _apply_warnings(filters: list[list[Any]]) -> None:
+    """Touching the filters makes Python show again what it has shown once: they are left alone where they are so."""
+    if _warning_filters() == filters:
+        return
     found: list[Any] = []
     for action, message, category_name, module, line in filters:
         if (category := _category(category_name)) is not None:

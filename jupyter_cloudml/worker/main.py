@@ -148,13 +148,12 @@ class _Job:
             felt = self._feel(spec)
             shell = shell or make_shell()
             decoded = self._decode(shell)
-            self._enter(spec, stack)
+            self._enter(spec, decoded, stack)
             shell.configure(self.outlet, execution_count=spec.execution_count, ambient=felt)
             shell.adopt_values()
             self._follow_options(felt)
             before = dict(shell.namespace)
-            felt_before = ambient.collect_lasting(shell.namespace)
-            outcome = self._run_cell(spec, shell)
+            outcome, felt_before = self._run_cell(spec, shell, felt)
         publish(
             self.paths,
             self.rank,
@@ -200,8 +199,8 @@ class _Job:
     def _follow_options(self, felt: dict[str, Any]) -> None:
         """Random states and options as at home, now and for packages that the cell will import."""
         ambient.apply_options(felt)
-        for name in ambient.PACKAGES:
-            if name in felt and name not in sys.modules:
+        for name, parts in ambient.PACKAGES.items():
+            if name not in sys.modules and not felt.keys().isdisjoint(parts):
                 when_imported(name, partial(ambient.apply_package, name, state=felt))
 
     def _decode(self, shell: Shell) -> Decoded:
@@ -214,7 +213,7 @@ class _Job:
         blobs = BlobStore(self.paths.bundle_blobs)
         return decode(manifest, namespace=shell.namespace, blobs=blobs, trusted=True)
 
-    def _enter(self, spec: JobSpec, stack: ExitStack) -> None:
+    def _enter(self, spec: JobSpec, decoded: Decoded, stack: ExitStack) -> None:
         """The SDK knows its job, and MLflow lands in its run; both only until the cell is over."""
         resume_from = _resumed(spec, self.paths)
         if resume_from is not None:
@@ -223,7 +222,7 @@ class _Job:
             context.JobContext(
                 job_id=spec.id,
                 rank=self.rank,
-                params=dict(spec.params),
+                params={name: decoded.names.get(name, spec.params[name]) for name in spec.params},
                 data=dict(spec.data),
                 paths=self.paths,
                 writer=self.writer,
@@ -233,9 +232,14 @@ class _Job:
         stack.callback(forget)
         follow_mlflow(spec, self.paths, self.writer, rank=self.rank, redactor=self.redactor)
 
-    def _run_cell(self, spec: JobSpec, shell: Shell) -> CellRun:
+    def _run_cell(
+        self, spec: JobSpec, shell: Shell, felt: dict[str, Any]
+    ) -> tuple[CellRun, dict[str, Any]]:
+        """How the cell ended, and the ambient state in which it began."""
         sampler = Sampler(self.writer)
         with self.outlet:
+            ambient.apply_logging(felt)
+            felt_before = ambient.collect_lasting(shell.namespace)
             self.background.every(INTERVAL_S, sampler.sample)
             self.background.start()
             try:
@@ -244,7 +248,8 @@ class _Job:
                         import mlflow
 
                         mlflow.autolog()
-                    return shell.run(spec.source, cell_id=spec.origin.cell_id)
+                    outcome = shell.run(spec.source, cell_id=spec.origin.cell_id)
+                    return outcome, felt_before
             finally:
                 self.background.stop()
                 sampler.last()

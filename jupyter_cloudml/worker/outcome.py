@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextvars
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -10,6 +11,7 @@ from typing import Any
 class CellRun:
     """How a cell ended. ``error`` is the exception that ended it; ``displayed`` the value of its last expression.
 
+    ``context`` holds the context variables (NumPy's print options, the decimal context) as the cell left them.
     ``is_failed`` without an ``error`` means: the value could not be formatted, which a kernel reports as a failure too.
     """
 
@@ -18,3 +20,4 @@ class CellRun:
     traceback: tuple[str, ...] = ()
     has_displayed: bool = False
     displayed: Any = None
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)

@@ -51,7 +51,8 @@ def publish(
         return
     bound, deleted = differences(before, shell.namespace, shell.own_names())
     bound, withheld = secrecy.split(bound, redactor.secrets)
-    changed = ambient.changes(felt_before, ambient.collect_lasting(shell.namespace))
+    felt_after = outcome.context.run(ambient.collect_lasting, shell.namespace)
+    changed = ambient.changes(felt_before, felt_after)
     extra: dict[str, Any] = {"ambient": redactor.tree(changed)} if changed else {}
     if outcome.error is not None:
         extra["failure"] = _failure(outcome, redactor)

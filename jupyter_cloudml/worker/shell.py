@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import contextlib
+import contextvars
 import getpass
 import os
 import sys
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from IPython.core import page
+from IPython.core import interactiveshell, page
 from IPython.core.compilerop import CachingCompiler
 from IPython.core.error import StdinNotImplementedError, UsageError
 from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC, _asyncio_runner
@@ -51,6 +52,7 @@ class Shell:
 
     def __init__(self, ip: ZMQInteractiveShell) -> None:
         self._ip = ip
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -65,10 +67,12 @@ class Shell:
     def configure(self, outlet: Outlet, *, execution_count: int, ambient: dict[str, Any]) -> None:
         """Make the shell this job's; cheap. The working directory and environment are set before."""
         ip = self._ip
+        self._loop = asyncio.new_event_loop()  # before the cell's logging could tell of it
         ip.display_pub.outlet = ip.displayhook.outlet = ip.outlet = outlet
         ip.init_environment()
         os.environ.setdefault("MPLBACKEND", INLINE_BACKEND)
         _seed_history(ip, ambient.get("history", []), execution_count)
+        ip.compile.cell_file = str(ambient.get("cell_file", ""))
         with contextlib.suppress(OSError):
             ip.history_manager.dir_hist[:] = [Path.cwd()]
         for name, (count, source) in ambient.get("cells", {}).items():
@@ -93,7 +97,8 @@ class Shell:
 
         A rehearsal leaves no trace in the history.
         """
-        loop = asyncio.new_event_loop()
+        self._ip.compile.cell_source = source
+        loop, self._loop = self._loop or asyncio.new_event_loop(), None
         asyncio.set_event_loop(loop)
         try:
             return loop.run_until_complete(self._run(source, cell_id or None, not is_rehearsal))
@@ -116,15 +121,20 @@ class Shell:
             traceback=tuple(ip.last_traceback_lines),
             has_displayed=hook.has_displayed,
             displayed=hook.last_displayed,
+            context=contextvars.copy_context(),
         )
 
     def own_names(self) -> frozenset[str]:
-        """``_``, ``__`` and ``___`` as far as the display hook, and not the cell, set them."""
+        """``_``, ``__``, ``___`` and ``get_ipython`` as far as the shell, and not the cell, set them (``%reset`` does)."""
         ip = self._ip
         unders = ("_", "__", "___")
-        return frozenset(
-            name for name in unders if ip.user_ns.get(name, "") is getattr(ip.displayhook, name)
-        )
+        own = {name for name in unders if ip.user_ns.get(name, "") is getattr(ip.displayhook, name)}
+        getter = ip.user_ns.get("get_ipython")
+        return frozenset(own | ({"get_ipython"} if _is_of(getter, ip) else set()))
+
+
+def _is_of(method: Any, ip: Any) -> bool:
+    return getattr(method, "__self__", None) is ip
 
 
 async def _execute(
@@ -188,10 +198,18 @@ def _without_input() -> Iterator[None]:
 
 
 class CellCompiler(CachingCompiler):  # type: ignore[misc]
-    """Names the code of a cell as ``ipykernel`` does: ``/tmp/ipykernel_<pid>/<murmur2 of the cell>.py``."""
+    """Names the code of a cell as ``ipykernel`` does: ``/tmp/ipykernel_<pid>/<murmur2 of the cell>.py``.
+
+    The job's own cell, ``cell_source``, has the name ``cell_file`` that it has at home, where its source is known by it.
+    """
+
+    cell_file = ""
+    cell_source = ""
 
     def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
         del transformed_code, number
+        if self.cell_file and raw_code == self.cell_source:
+            return self.cell_file
         fixed = os.environ.get("IPYKERNEL_CELL_NAME")
         folder = f"{tempfile.gettempdir()}{os.sep}ipykernel_{os.getpid()}"
         return fixed or f"{folder}{os.sep}{murmur2(raw_code.encode())}.py"
@@ -230,7 +248,13 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
 
     def init_hooks(self) -> None:
         super().init_hooks()
-        self.set_hook("show_in_pager", page.as_hook(_no_pager), 99)
+        self.set_hook("show_in_pager", page.as_hook(self._page), 99)
+
+    def _page(self, text: Any, start: int = 0, **_: Any) -> None:
+        """A page (``obj?``) goes to the pager of the front end at home."""
+        if self.outlet is not None:
+            data = text if isinstance(text, dict) else {"text/plain": text}
+            self.outlet.output({"output_type": "page", "data": data, "start": max(0, start)})
 
     def init_magics(self) -> None:
         super().init_magics()
@@ -287,17 +311,17 @@ class KernelMagics(Magics):  # type: ignore[misc]
 
     @line_magic  # type: ignore[untyped-decorator]
     def less(self, arg_s: str) -> None:
-        """Show a file through the pager, which a job has not."""
+        """Show a file through the pager."""
         if not arg_s:
             raise UsageError("Missing filename.")
-        Path(arg_s).read_text()
+        page.page(Path(arg_s).read_text())
 
     more = line_magic("more")(less)
 
     @line_magic  # type: ignore[untyped-decorator]
     def man(self, arg_s: str) -> None:
-        """Find the man page for the given command and display it in the pager, which a job has not."""
-        self.shell.getoutput(f"man {arg_s} | col -b", split=False)
+        """Find the man page for the given command and display it in the pager."""
+        page.page(self.shell.getoutput(f"man {arg_s} | col -b", split=False))
 
     @line_magic  # type: ignore[untyped-decorator]
     def autosave(self, arg_s: str) -> None:
@@ -311,11 +335,19 @@ class KernelMagics(Magics):  # type: ignore[misc]
         print(f"Autosaving every {seconds} seconds" if seconds else "Autosave disabled")
 
 
+def _warn(message: str, *args: Any, **options: Any) -> None:
+    """``warn`` for IPython's shell: that ``sys.exit`` ends no kernel is said at home, where the exception is raised again."""
+    if not message.startswith("To exit: use"):
+        options["stacklevel"] = options.get("stacklevel", 1) + 1
+        warnings.warn(message, *args, **options)
+
+
 def make_shell() -> Shell:
     """A shell with an empty namespace, which is ``__main__`` from now on. Needs no job; one per process.
 
     Safe to call in a forked child; starts no thread and opens no file.
     """
+    interactiveshell.warn = _warn
     config = Config()
     config.HistoryManager.enabled = False
     config.IPKernelApp.is_worker = True  # tqdm and others look for this section
@@ -334,10 +366,6 @@ def make_shell() -> Shell:
     shell = Shell(ip)
     shell.run("pass", is_rehearsal=True)  # what is made on first use is made now
     return shell
-
-
-def _no_pager(*_args: Any, **_kwargs: Any) -> None:
-    """Pages go to a front end's pager, never into the cell's output (``obj?``)."""
 
 
 def _seed_history(ip: Any, history: list[str], execution_count: int) -> None:
