@@ -6,6 +6,8 @@ the children themselves, so that ``is`` tells a rebound child from an untouched 
 
 from __future__ import annotations
 
+import contextvars
+import itertools
 import operator
 import types
 from collections import OrderedDict, deque
@@ -281,6 +283,69 @@ def _array_module_repeat(array: Any, patch: bytes) -> None:
     array.frombytes(patch)
 
 
+def _layout(array: Any) -> tuple[Any, ...]:
+    place: int = array.__array_interface__["data"][0]
+    return place, array.shape, array.strides, array.dtype
+
+
+def _layout_change(array: Any, note: tuple[Any, ...]) -> None:
+    if _layout(array) != note:
+        raise Unpatchable
+
+
+def _weak_change(obj: Any, note: list[tuple[Any, Any]]) -> Any:
+    now = list(obj.items())
+    same = len(now) == len(note) and all(map(_same, now, note))
+    return None if same else now
+
+
+def _weak_repeat(obj: Any, patch: list[tuple[Any, Any]]) -> None:
+    obj.clear()
+    obj.update(patch)
+
+
+def _weak_set_repeat(obj: Any, patch: list[Any]) -> None:
+    obj.clear()
+    obj.update(patch)
+
+
+def _variable_note(variable: Any) -> tuple[Any, ...]:
+    here = contextvars.copy_context()
+    return (here[variable],) if variable in here else ()
+
+
+def _variable_change(variable: Any, note: tuple[Any, ...]) -> Any:
+    now = _variable_note(variable)
+    return None if _same(now, note) else list(now)
+
+
+def _variable_repeat(variable: Any, patch: list[Any]) -> None:
+    if patch:
+        variable.set(patch[0])
+
+
+def _file_note(file: Any) -> tuple[bool, int | None]:
+    if file.closed:
+        return True, None
+    try:
+        return False, file.tell() if file.seekable() else None
+    except OSError:  # next() was called on it
+        return False, None
+
+
+def _file_change(file: Any, note: tuple[bool, int | None]) -> Any:
+    now = _file_note(file)
+    return None if now == note else now
+
+
+def _file_repeat(file: Any, patch: tuple[bool, int | None]) -> None:
+    is_closed, place = patch
+    if is_closed:
+        file.close()
+    elif place is not None:
+        file.seek(place)
+
+
 def _none(_: Any) -> Children:
     return ()
 
@@ -354,6 +419,26 @@ FACETS: dict[str, Facet] = {
         change=_object_array_change,
         repeat=_object_array_repeat,
         children=lambda note: note[1],
+    ),
+    "layout": Facet(note=_layout, change=_layout_change, repeat=lambda _, __: None, children=_none),
+    "file": Facet(note=_file_note, change=_file_change, repeat=_file_repeat, children=_none),
+    "weak mapping": Facet(
+        note=lambda obj: list(obj.items()),
+        change=_weak_change,
+        repeat=_weak_repeat,
+        children=lambda note: itertools.chain.from_iterable(note),
+    ),
+    "weak set": Facet(
+        note=list,
+        change=lambda obj, note: None if set(obj) == set(note) else list(obj),
+        repeat=_weak_set_repeat,
+        children=_itself,
+    ),
+    "context variable": Facet(
+        note=_variable_note,
+        change=_variable_change,
+        repeat=_variable_repeat,
+        children=_itself,
     ),
     "names": Facet(note=_names_note, change=_names_change, repeat=_names_repeat, children=_none),
 }

@@ -14,8 +14,8 @@ import linecache
 import marshal
 import pickle
 import sys
+import threading
 import types
-import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,14 +23,15 @@ from typing import Any
 import cloudpickle
 
 from ..core.errors import CannotTravel
-from . import rebuild
+from . import rebuild, revive
 from .code import global_names
 from .frames import reduce_frame
+from .kinds import is_array_subclass, is_the_shell
 from .leaves import LeafWriter
+from .reducers import REDUCERS, Singletons, reduce_exception, refine_class
 from .regions import RegionWriter
 
 _IN_BAND_BELOW = 2048
-_FILES = (io.TextIOWrapper, io.FileIO, io.BufferedReader, io.BufferedWriter, io.BufferedRandom)
 
 
 @dataclass(kw_only=True)
@@ -43,6 +44,7 @@ class Session:
     globals_read: dict[str, str] = field(default_factory=dict)
     owned_cells: set[int] = field(default_factory=set)
     sources: dict[str, str] = field(default_factory=dict)
+    singletons: Singletons = field(default_factory=Singletons)
 
 
 class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -64,7 +66,7 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         """How ``obj`` travels; called for all but the plainest built-in types."""
-        kind = type(obj)
+        kind: Any = type(obj)
         if kind is types.FunctionType:
             if obj.__globals__ is self.session.namespace:
                 for name in global_names(obj.__code__):
@@ -83,13 +85,28 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 if reduced is not None:
                     return reduced
             elif isinstance(obj, BaseException):
-                return _reduce_exception(obj)
+                return reduce_exception(obj)
+            elif is_array_subclass(kind):
+                return _reduce_array_subclass(obj)
+            elif is_the_shell(kind):
+                return rebuild.the_shell, ()
+            elif isinstance(obj, type):
+                self._bring_name(obj)
         if obj is sys.stdout or obj is sys.stderr or obj is sys.stdin:
             return rebuild.standard_stream, (_stream_name(obj),)
         reduced = super().reducer_override(obj)
-        if isinstance(obj, type) and reduced is not NotImplemented and "__slots__" in vars(obj):
-            return _with_slots(obj, reduced)
-        return reduced
+        if reduced is NotImplemented:
+            if isinstance(obj, threading.Thread):
+                raise CannotTravel("a thread cannot travel")
+            place = None if isinstance(obj, type) else self.session.singletons.find(obj)
+            return reduced if place is None else (revive.attribute, place)
+        return refine_class(obj, reduced) if isinstance(obj, type) else reduced
+
+    def _bring_name(self, kind: type) -> None:
+        """A class of the notebook is found under its name there too: pickle and ``isinstance`` look there."""
+        name = kind.__qualname__
+        if kind.__module__ == "__main__" and self.session.namespace.get(name) is kind:
+            self.session.globals_read.setdefault(name, name)
 
     def _reduce_leaf(self, obj: Any) -> Any:
         if self.private:
@@ -189,73 +206,20 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
             rebuild.set_attributes,
         )
 
-    def _reduce_file(self, file: Any) -> Any:
-        if file in (sys.stdout, sys.stderr, sys.stdin):
-            return rebuild.standard_stream, (_stream_name(file),)
-        raise CannotTravel(f"an open file ({getattr(file, 'name', file)!r}) cannot travel")
 
+def _reduce_array_subclass(array: Any) -> Any:
+    import numpy as np
 
-def _with_slots(kind: type, reduced: Any) -> Any:
-    """cloudpickle's class, whose instances then have these slots and no ``__dict__``, as the class here."""
-    func, args, state, *rest = reduced
-    if len(args) != 6 or not isinstance(args[3], dict) or "_fields" in vars(kind):
-        return reduced
-    args = (*args[:3], {**args[3], "__slots__": vars(kind)["__slots__"]}, *args[4:])
-    members = {
-        name: value
-        for name, value in state[0].items()
-        if not isinstance(value, types.MemberDescriptorType) and name != "__slots__"
-    }
-    return func, args, (members, state[1]), *rest
-
-
-def _reduce_ref(_: GraphPickler, ref: Any) -> Any:
-    target = ref()
-    if target is None:
-        raise CannotTravel("a weak reference whose object is gone cannot travel")
-    return rebuild.make_ref, (target,)
-
-
-def _reduce_weak_mapping(_: GraphPickler, mapping: Any) -> Any:
-    return rebuild.make_weak_mapping, (type(mapping), list(mapping.items()))
-
-
-def _reduce_weak_set(_: GraphPickler, members: Any) -> Any:
-    return type(members), (list(members),)
-
-
-def _reduce_proxy(_: GraphPickler, proxy: Any) -> Any:
-    import gc
-
-    return types.MappingProxyType, (gc.get_referents(proxy)[0],)
-
-
-def _reduce_exception(error: BaseException) -> Any:
-    reduced = error.__reduce_ex__(5)
-    if isinstance(reduced, str) or not (error.__cause__ or error.__context__) or len(reduced) > 3:
-        return NotImplemented
-    func, args, *state = reduced
-    links = (error.__cause__, error.__context__, error.__suppress_context__)
-    return (
-        rebuild.make_linked_exception,
-        (func, args),
-        (state[0] if state else None, links),
-        None,
-        None,
-        rebuild.set_linked_exception,
-    )
+    args = (type(array), array.view(np.ndarray))
+    attributes = getattr(array, "__dict__", None) or None
+    return revive.array_of, args, attributes, None, None, rebuild.set_attributes
 
 
 _REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
     types.CodeType: GraphPickler._reduce_code,
     types.CellType: GraphPickler._reduce_cell,
     functools._lru_cache_wrapper: GraphPickler._reduce_lru_cache,
-    weakref.ref: _reduce_ref,
-    weakref.WeakKeyDictionary: _reduce_weak_mapping,
-    weakref.WeakValueDictionary: _reduce_weak_mapping,
-    weakref.WeakSet: _reduce_weak_set,
-    types.MappingProxyType: _reduce_proxy,
-    **dict.fromkeys(_FILES, GraphPickler._reduce_file),
+    **REDUCERS,
 }
 
 
@@ -348,3 +312,13 @@ def fingerprint(obj: Any, known: dict[int, int], namespace: dict[str, Any]) -> b
     except Exception:  # noqa: BLE001  a user's __reduce__ may raise anything
         return None
     return hashlib.blake2b(file.getbuffer(), digest_size=16).digest()
+
+
+def travels(value: Any) -> bool:
+    """Whether a value can be pickled on its own, as far as that shows without its notebook."""
+    leaves = LeafWriter(regions=RegionWriter(blobs=None), part_pickler=lambda _: (b"", []))
+    try:
+        _FingerPickler(io.BytesIO(), Session(namespace={}, leaves=leaves), {}).dump(value)
+    except Exception:  # noqa: BLE001  a user's __reduce__ may raise anything
+        return False
+    return True

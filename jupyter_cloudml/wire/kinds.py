@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import array
+import contextvars
 import functools
+import io
 import re
 import sys
 import types
 import weakref
 from collections import deque
 from typing import Any
+
+from .revive import is_importable
 
 OPAQUE = "opaque"
 _HEAP_TYPE = 1 << 9
@@ -23,6 +27,8 @@ _CONTENT: tuple[tuple[type, str], ...] = (
     (array.array, "array"),
     (BaseException, "exception"),
 )
+FILES = (io.TextIOWrapper, io.FileIO, io.BufferedReader, io.BufferedWriter, io.BufferedRandom)
+_WEAK = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary)
 _VALUES = (int, float, complex, str, bytes, tuple, frozenset)
 _FROZEN_TYPES = frozenset(
     {
@@ -49,6 +55,8 @@ _FROZEN_TYPES = frozenset(
         classmethod,
         functools.partial,
         re.Pattern,
+        re.Match,
+        memoryview,
         weakref.ref,
     }
 )
@@ -84,7 +92,7 @@ def facets_of(obj: Any, namespace: dict[str, Any]) -> tuple[str, ...]:
     if kind is types.FunctionType:
         return ("function",) if obj.__globals__ is namespace else ()
     if isinstance(obj, type):
-        return () if _is_importable(obj) else ("class",)
+        return () if is_importable(obj) else ("class",)
     if kind.__name__ == "ndarray" and kind.__module__ == "numpy" and obj.dtype.hasobject:
         return ("object array",)
     found: tuple[str, ...] = _facets_of_type(kind)  # type: ignore[arg-type]
@@ -97,7 +105,7 @@ def _facets_of_type(kind: Any) -> tuple[str, ...]:
         return ()
     if kind is types.CellType:
         return ("cell",)
-    if _is_package_value(kind):
+    if _is_package_value(kind) or is_the_shell(kind):
         return ()
     if any(
         f"{b.__module__}.{b.__name__}" == "pandas.core.indexes.base.Index" for b in kind.__mro__
@@ -106,6 +114,16 @@ def _facets_of_type(kind: Any) -> tuple[str, ...]:
     if any(f"{b.__module__}.{b.__name__}" == "pandas.Index" for b in kind.__mro__):
         return ("names",)
     own = _own_facets(kind)
+    if is_array_subclass(kind):
+        return ("layout", *own)
+    if kind in _WEAK:
+        return ("weak mapping",)
+    if kind is weakref.WeakSet:
+        return ("weak set",)
+    if kind in FILES:
+        return ("file",)
+    if kind is contextvars.ContextVar:
+        return ("context variable",)
     solid = _solid_base(kind)
     for base, facet in _CONTENT:
         if issubclass(solid, base):
@@ -113,6 +131,28 @@ def _facets_of_type(kind: Any) -> tuple[str, ...]:
     if solid in _VALUES or (solid is object and _is_plain(kind)):
         return own
     return (OPAQUE,)
+
+
+@functools.lru_cache(maxsize=4096)
+def is_the_shell(kind: Any) -> bool:
+    """Whether it is the class of the shell that ``get_ipython()`` returns: each end has its own."""
+    return any(
+        base.__module__ == "IPython.core.interactiveshell" and base.__name__ == "InteractiveShell"
+        for base in kind.__mro__
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def is_array_subclass(kind: Any) -> bool:
+    """Whether it is a subclass of ``numpy.ndarray`` that leaves pickling to it."""
+    numpy = sys.modules.get("numpy")
+    array = getattr(numpy, "ndarray", None)
+    if array is None or not issubclass(kind, array) or kind in (array, numpy.memmap):  # type: ignore[union-attr]
+        return False
+    return all(
+        getattr(kind, name) is getattr(array, name)
+        for name in ("__reduce__", "__reduce_ex__", "__setstate__")
+    )
 
 
 def _is_package_value(kind: type) -> bool:
@@ -162,13 +202,3 @@ def _is_plain(kind: type) -> bool:
         return False
     slots = sum(isinstance(m, types.MemberDescriptorType) for b in bases for m in vars(b).values())
     return kind.__basicsize__ - object.__basicsize__ <= _WORD * (slots + 2)
-
-
-def _is_importable(kind: type) -> bool:
-    module = sys.modules.get(kind.__module__)
-    if module is None or kind.__module__ == "__main__":
-        return False
-    found: Any = module
-    for part in kind.__qualname__.split("."):
-        found = getattr(found, part, None)
-    return found is kind

@@ -34,6 +34,12 @@ def receiving(namespace: dict[str, Any], leaf_at: Callable[[int], Any]) -> Itera
         _receiving.now = before
 
 
+def the_shell() -> Any:
+    """The shell of this end; None where none runs."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
+
+
 def leaf(number: int) -> Any:
     """The typed value with this number in the manifest."""
     return _receiving.now[1](number)

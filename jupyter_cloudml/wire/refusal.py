@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..core.errors import CannotTravel, CloudMLError
+from .kinds import FILES
 
 _MAX_DEPTH = 12
 _MAX_CHILDREN = 2000
@@ -19,7 +20,11 @@ _WAYS_OUT: tuple[tuple[tuple[type, ...], str, str], ...] = (
         "a coroutine",
         "await it before, or create it in the cell",
     ),
-    ((type(threading.Lock()), type(threading.RLock())), "a lock", "create the lock in the cell"),
+    (
+        (type(threading.Lock()), type(threading.RLock())),
+        "a lock that is held",
+        "release it, or create it in the cell",
+    ),
     ((io.IOBase,), "an open file", "pass its path and open it in the cell"),
     (
         (types.FrameType, types.TracebackType),
@@ -82,15 +87,11 @@ def _find(value: Any, path: str, depth: int, seen: set[int]) -> tuple[str, Any]:
 
 
 def _travels(value: Any) -> bool:
-    import cloudpickle
+    from .graph import travels
 
-    if isinstance(value, (io.TextIOWrapper, io.BufferedIOBase, io.FileIO)):
-        return isinstance(value, io.BytesIO)
-    try:
-        cloudpickle.dumps(value)
-    except Exception:  # noqa: BLE001  a user's __reduce__ may raise anything
+    if isinstance(value, FILES) and not value.closed:
         return False
-    return True
+    return travels(value)
 
 
 def _children(value: Any) -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 
 def test_function_sees_a_global_that_the_far_cell_rebinds(nb):
@@ -247,3 +248,24 @@ def test_matplotlib_figure_travels_and_changes_come_home(nb):
     assert nb.ns["mine"]
     assert nb.ns["fig"].axes[0].get_title() == "there"
     assert nb.ns["ax"] is nb.ns["fig"].axes[0]
+
+
+def test_the_class_of_a_captured_object_is_found_by_name_there(nb):
+    nb.home("class Pet:\n    def __init__(self, name): self.name = name\npet = Pet('Tom')")
+    nb.far("got = Pet.__name__, type(pet) is Pet", "pet")
+    assert nb.ns["got"] == ("Pet", True)
+    assert type(nb.ns["pet"]) is nb.ns["Pet"]
+
+
+def test_the_shell_is_the_shell_of_either_end(nb):
+    nb.ns["ip"] = InteractiveShell.instance()
+    try:
+        applied = nb.far(
+            "from IPython.core.interactiveshell import InteractiveShell\n"
+            "held = [InteractiveShell.instance()]",
+            "ip",
+        )
+        assert nb.ns["held"] == [nb.ns["ip"]]
+        assert applied.left_out == {}
+    finally:
+        InteractiveShell.clear_instance()

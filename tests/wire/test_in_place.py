@@ -177,7 +177,9 @@ def test_only_restricts_names_and_the_changes_that_they_reach(nb):
 
 def test_name_that_cannot_come_home_is_left_out_with_a_reason(nb):
     nb.home("a = [1]")
-    applied = nb.far("import threading; lock = threading.Lock(); a.append(2); b = (i for i in a)")
+    applied = nb.far(
+        "import threading; lock = threading.Lock(); lock.acquire(); a.append(2); b = (i for i in a)"
+    )
     assert set(applied.left_out) == {"lock", "b"}
     assert "a lock" in applied.left_out["lock"]
     assert nb.ns["a"] == [1, 2]

@@ -16,7 +16,7 @@ from jupyter_cloudml.wire import BlobStore, Limits, apply_delta, decode, encode,
 ROOT = Path(__file__).parents[2]
 REFUSED = {
     "generator": ("x = (i for i in [1])", "x", "a generator", "list"),
-    "lock in a dict": ("import threading\nx = {'a': [threading.Lock()]}", r"x\['a'\]\[0\]", "a lock", "in the cell"),
+    "lock in a dict": ("import threading\nx = {'f': threading.Lock(), 'a': [threading.Lock()]}\nx['a'][0].acquire()", r"x\['a'\]\[0\]", "a lock", "in the cell"),
     "file in an object": ("class C: pass\nx = C(); x.log = open('/dev/null')", r"x\.log", "an open file", "path"),
     "binary file": ("x = open('/dev/null', 'rb')", "x", "an open file", "path"),
     "socket": ("import socket\nx = [socket.socket()]", r"x\[0\]", "an open socket", "connect"),
@@ -48,7 +48,10 @@ def test_value_that_cannot_travel_is_refused_by_name_and_path_with_the_way_out(t
 
 def test_name_that_only_a_function_reads_is_left_out_with_a_reason(tmp_path):
     ns = {"__name__": "__main__"}
-    exec("import threading\nlock = threading.Lock()\nk = [2]\ndef f(): return lock, k\ng = [f]", ns)
+    exec(
+        "import threading\nlock = threading.Lock(); lock.acquire()\nk = [2]\ndef f(): return lock, k\ng = [f]",
+        ns,
+    )
     encoded = encode({"g": ns["g"]}, namespace=ns, blobs=BlobStore(tmp_path))
     assert "a lock" in encoded.left_out["lock"]
     far = {}
