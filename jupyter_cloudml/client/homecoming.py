@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,9 @@ from ..core.states import JobState
 from ..journal.atomic import read_json
 from ..journal.paths import JobPaths
 from ..journal.reader import JournalReader
-from ..wire import Applied, BlobStore, Encoded, apply_delta, decode
-from .failure import Failure, dressed, ended_without_exception
+from ..wire import Applied, BlobStore, Decoded, Encoded, apply_delta, decode
+from ..wire.delta import reachable
+from .failure import Failure, ended_without_exception
 
 FAILURE = "failure"
 AMBIENT = "ambient"
@@ -21,13 +23,17 @@ DISPLAYED = "_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """A result in a namespace of its own, made from the job folder."""
+    """A result in a namespace of its own, made from the job folder.
+
+    ``changed`` are the captured names whose objects the code changed in place (a model that it trained).
+    """
 
     namespace: dict[str, Any]
     applied: Applied
+    changed: tuple[str, ...] = ()
 
     def values(self) -> dict[str, Any]:
-        return {name: self.namespace[name] for name in self.applied.names}
+        return {name: self.namespace[name] for name in (*self.changed, *self.applied.names)}
 
 
 def has_result(paths: JobPaths) -> bool:
@@ -71,7 +77,22 @@ def rebuild(paths: JobPaths) -> Rebuilt:
     )
     blobs = BlobStore(paths.result_blobs)
     applied = apply_delta(manifest, bundle, namespace, blobs, trusted=is_own(paths))
-    return Rebuilt(namespace=namespace, applied=applied)
+    return Rebuilt(
+        namespace=namespace, applied=applied, changed=_changed(bundle, applied, namespace)
+    )
+
+
+def _changed(bundle: Decoded, applied: Applied, namespace: dict[str, Any]) -> tuple[str, ...]:
+    """The captured names from which an object can be reached that changed in place, and that are bound still."""
+    patched = {id(obj) for obj in applied.patched}
+    if not patched:
+        return ()
+    gone = {*applied.names, *applied.deleted}
+    return tuple(
+        name
+        for name, value in bundle.names.items()
+        if name not in gone and not patched.isdisjoint(reachable([value], namespace))
+    )
 
 
 def bind(rebuilt: Rebuilt, namespace: dict[str, Any]) -> None:
@@ -92,13 +113,15 @@ def _manifest(paths: JobPaths) -> dict[str, Any]:
     return manifest
 
 
-def exception_of(paths: JobPaths, state: JobState, applied: Applied | None) -> BaseException:
-    """What to raise for a job that did not succeed: its own exception where it came home, dressed in its traceback."""
+def exception_and_traceback(
+    paths: JobPaths, state: JobState, applied: Applied | None
+) -> tuple[BaseException, Sequence[str]]:
+    """What to raise for a job that did not succeed, untouched, and the lines of its traceback there."""
     output, error, reason = _last_words(paths)
     exception = applied.exception if applied is not None else None
     if exception is None:
         exception = ended_without_exception(state, error, job_id=paths.job_id, reason=reason)
-    return dressed(exception, (output or {}).get("traceback") or ())
+    return exception, (output or {}).get("traceback") or ()
 
 
 def failure_of(paths: JobPaths, applied: Applied | None) -> Failure | None:

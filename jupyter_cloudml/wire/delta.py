@@ -265,7 +265,7 @@ def apply_delta(
         left_out=dict(manifest["left_out"]),
         exception=exception,
         extra=extra,
-        patched=len(patches),
+        patched=tuple(obj for obj, _ in patches),
     )
 
 

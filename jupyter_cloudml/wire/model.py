@@ -59,11 +59,11 @@ class Decoded:
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """What ``apply_delta`` did to a namespace. ``patched`` counts the objects that changed in place."""
+    """What ``apply_delta`` did to a namespace. ``patched`` are the captured objects that it changed in place."""
 
     names: tuple[str, ...]
     deleted: tuple[str, ...]
     left_out: dict[str, str]
     exception: BaseException | None = None
     extra: dict[str, Any] = field(default_factory=dict)
-    patched: int = 0
+    patched: tuple[Any, ...] = ()
