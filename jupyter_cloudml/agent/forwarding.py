@@ -35,6 +35,7 @@ class Forwarding:
         self._is_on = is_on
         self._is_wanted = False
         self._pause_s = _FIRST_PAUSE_S
+        self._born_at = 0.0
         self._pidfd: int | None = None
         self._spawned: subprocess.Popen[bytes] | None = None
         self._birth: asyncio.Task[None] | None = None
@@ -108,6 +109,7 @@ class Forwarding:
             self._again_later()
             return
         self.pid = pid
+        self._born_at = self._loop.time()
         self._loop.add_reader(self._pidfd, self._on_death)
 
     def _on_death(self) -> None:
@@ -119,6 +121,8 @@ class Forwarding:
             self._spawned.wait()
             self._spawned = None
         self._is_wanted = False
+        if self._loop.time() - self._born_at > _LONGEST_PAUSE_S:
+            self._pause_s = _FIRST_PAUSE_S  # it did live: this death is no part of a series
         try:
             is_work_open = bool(self._registry.tracking_open())
         except CloudMLError as exc:
