@@ -205,7 +205,8 @@ class Pool:
 
     def _spawn(self, request: LocalRequest, environment: Environment) -> subprocess.Popen[bytes]:
         paths = JobPaths(request.folder)
-        with paths.worker_log.open("ab") as worker_log:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        with os.fdopen(os.open(paths.worker_log, flags, 0o600), "ab") as worker_log:
             try:
                 process = subprocess.Popen(
                     [request.argv[0], start.__file__],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,17 @@ from ..journal.reader import JournalReader
 from ..journal.rows import JobRow
 from ..journal.view import JobView
 from ..wire import Applied, Encoded
-from .failure import Failure
+from .failure import Failure, dressed
 from .follow import Follower, Pace, batches
-from .homecoming import Rebuilt, bind, come_home, exception_of, failure_of, has_result, rebuild
+from .homecoming import (
+    Rebuilt,
+    bind,
+    come_home,
+    exception_and_traceback,
+    failure_of,
+    has_result,
+    rebuild,
+)
 from .session import Session, blob_digests, current_session
 from .snapshot import snapshot
 from .text import one_line
@@ -217,16 +225,22 @@ class Job:
         return self.exception_from(state, rebuilt.applied if rebuilt else None)
 
     def exception_from(self, state: JobState, applied: Applied | None) -> BaseException:
-        """What to raise for a job that ended in ``state`` and whose result is ``applied``.
+        """What to raise for a job that ended in ``state`` and whose result is ``applied``; it renders as it did there."""
+        return dressed(*self.exception_and_traceback(state, applied))
+
+    def exception_and_traceback(
+        self, state: JobState, applied: Applied | None
+    ) -> tuple[BaseException, Sequence[str]]:
+        """What to raise, untouched, and the lines that it was shown by there.
 
         Where a blob of its bundle was damaged, the store forgets it, so that the job can be submitted again.
         """
-        exception = exception_of(self._paths, state, applied)
+        exception, lines = exception_and_traceback(self._paths, state, applied)
         if isinstance(exception, Corrupt):
             manifest = read_json(self._paths.bundle_manifest)
             digests = blob_digests(manifest) if isinstance(manifest, dict) else ()
             self._session.blobs.discard_damaged(digests)
-        return exception
+        return exception, lines
 
     def add_done_callback(self, function: Callable[[Job], object]) -> None:
         """Call ``function(job)`` from a thread of its own once the job is over."""

@@ -113,7 +113,8 @@ class JobPaths:
         """
         rooms = (self.journals, self.leases, self.control, self.bundle_blobs, self.result_blobs)
         try:
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, exist_ok=True)
             for room in (self.bundle, self.result, *rooms, self.checkpoints):
                 room.mkdir(mode=0o700, exist_ok=True)
         except OSError as exc:

@@ -16,8 +16,8 @@ CLEAR = "clear_output"
 class Replay:
     """Plays nbformat outputs into the cell that is running now.
 
-    ``on_clear`` is called after the cell was cleared, so that what belongs above the output can be shown again. Error
-    outputs are not played: the exception itself is raised, which shows them once.
+    ``on_clear`` is called after the cell was cleared, so that what belongs above the output can be shown again. ``error``
+    is the last error output that was played.
     """
 
     def __init__(self, shell: Any, on_clear: Callable[[], None] = lambda: None) -> None:
@@ -38,9 +38,6 @@ class Replay:
             if not output.get("wait"):
                 self._clear(wait=False)
             return
-        if kind == "error":
-            self.error = output
-            return
         if kind == "page":
             self._page(output)
             return
@@ -53,11 +50,20 @@ class Replay:
             self._result(output)
         elif kind in ("display_data", UPDATE):
             self._display(output, update=kind == UPDATE)
+        elif kind == "error":
+            self._error(output)
 
     def _clear(self, *, wait: bool) -> None:
         self._clear_is_pending = False
         self._shell.display_pub.clear_output(wait=wait)
         self._on_clear()
+
+    def _error(self, output: Output) -> None:
+        """In its place among the outputs; that the exception is raised afterwards shows nothing more."""
+        self.error = output
+        kind = type(str(output.get("ename")), (Exception,), {})
+        lines = list(output.get("traceback") or ())
+        self._shell._showtraceback(kind, kind(output.get("evalue", "")), lines)
 
     def _page(self, output: Output) -> None:
         """Help goes to the front end's pager at the end of the cell, as ``obj?`` sends it; a terminal shows it now."""

@@ -13,7 +13,7 @@ from ..core.spec import JobSpec
 from ..core.states import JobState
 from ..wire import Applied
 from ..worker import ambient
-from .tracebacks import already_shown
+from .tracebacks import is_printed, reads
 from .watch import Watch
 
 
@@ -39,14 +39,29 @@ def settle(shell: Any, watch: Watch, state: JobState) -> None:
         _say_what_stayed(job, applied, wrong)
     watch.finish()
     if state is not JobState.SUCCEEDED:
-        exception = job.exception_from(state, applied)
-        if applied is not None and applied.exception is exception and watch.replay.error is None:
-            already_shown(exception)
-        raise exception
+        _fail(shell, watch, state, applied)
     if wrong:
         bound = sorted(analyse(spec.source, shell.transform_cell).binds)
         hint = f"it binds: {', '.join(bound)}" if bound else "it binds no name"
         raise BadInput(f"-o {wrong[0]}: the cell bound no such name", hint=hint)
+
+
+def _fail(shell: Any, watch: Watch, state: JobState, applied: Applied | None) -> None:
+    """Raise what the cell raised; its traceback was played among the outputs. No exception: a value could not be shown."""
+    shown = watch.replay.error
+    ended = watch.follower.view.error
+    if shown is not None and state is JobState.FAILED and not ended:
+        shell._last_traceback_during_displayhook = (
+            True  # the kernel's way to report the cell as failed
+        )
+        return
+    exception, lines = watch.job.exception_and_traceback(state, applied)
+    came_home = applied is not None and applied.exception is exception
+    is_shown = shown is not None and shown.get("ename") == type(exception).__name__
+    if came_home or is_shown:
+        is_shown = is_shown or is_printed(exception)
+        raise reads(exception, lines, is_shown=is_shown)
+    raise exception
 
 
 def _remember_result(shell: Any, value: Any) -> None:

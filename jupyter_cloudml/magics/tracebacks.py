@@ -1,43 +1,39 @@
-"""Errors of a cell that IPython draws in its own way: syntax errors, usage errors, groups of exceptions, and our own.
-
-Ours are shown without the frames of this package. Of all others it asks ``_render_traceback_``; for these it would show this package's frames, or what the far side's shell has
-already printed a second time.
-"""
+"""How errors show: as the far side saw them, once, without the frames of this package."""
 
 from __future__ import annotations
 
 import functools
-import sys
 from builtins import BaseExceptionGroup  # Python 3.11 and newer, as all but the worker
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 from ..core.errors import CloudMLError
 
 _PACKAGE = __name__.partition(".")[0]
-_RENDER = "_render_traceback_"
 
 
 def install(shell: Any) -> None:
-    """Make ``shell`` ask an exception's own ``_render_traceback_`` first, whatever its type. Safe to repeat."""
+    """Make ``shell`` show what the magics raise as they say. Safe to repeat."""
     plain = shell.showtraceback
     if hasattr(plain, "__wrapped__"):
         return
 
     @functools.wraps(plain)
     def showtraceback(exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
-        kind, value, trace = exc_tuple or sys.exc_info()
-        render = getattr(value, _RENDER, None)
-        if render is None and isinstance(value, CloudMLError):
-            value.__cause__, value.__suppress_context__ = None, True
-            plain((kind, value, _users_frames(trace)), *args, **kwargs)
-            return
-        if render is None or not _is_drawn_otherwise(value):
+        try:
+            kind, value, trace = shell._get_exc_info(exc_tuple)  # keeps it for %tb and %debug
+        except ValueError:
             plain(exc_tuple, *args, **kwargs)
             return
-        shell._get_exc_info(exc_tuple)  # keeps it for %tb and %debug
-        if lines := render():
-            shell._showtraceback(kind, value, lines)
+        if value is _words.error:
+            if lines := _words.take():
+                shell._showtraceback(kind, value, lines)
+        elif isinstance(value, CloudMLError) and not hasattr(value, "_render_traceback_"):
+            value.__cause__, value.__suppress_context__ = None, True
+            plain((kind, value, _users_frames(trace)), *args, **kwargs)
+        else:
+            plain(exc_tuple, *args, **kwargs)
 
     shell.showtraceback = showtraceback
 
@@ -48,16 +44,51 @@ def uninstall(shell: Any) -> None:
         del shell.showtraceback
 
 
+class _Words:
+    """The exception that a magic raised last, and how it reads. The exception itself, which is the user's, is not touched."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+        self.lines: list[str] = []
+        self._is_shown = False
+
+    def set(self, error: BaseException, lines: Sequence[str], *, is_shown: bool) -> None:
+        self.error, self.lines, self._is_shown = error, list(lines), is_shown
+
+    def take(self) -> list[str]:
+        """What to show now: nothing if it was shown; the next time (``%tb``) all of it."""
+        was_shown, self._is_shown = self._is_shown, False
+        return [] if was_shown else self.lines
+
+
+_words = _Words()
+
+
+def reads(error: BaseException, lines: Sequence[str], *, is_shown: bool = False) -> BaseException:
+    """``error``, which the shell shows as ``lines`` from now on; not at once, if the far side's output shows it already."""
+    _words.set(error, lines, is_shown=is_shown)
+    return error
+
+
+def is_known(error: BaseException) -> bool:
+    return _words.error is error
+
+
 def as_of_a_cell(shell: Any, error: SyntaxError) -> None:
     """Make ``error`` show as it does for a cell without a magic: the line and the caret, no frames."""
-    lines = shell.SyntaxTB.structured_traceback(type(error), error, [])
-    error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
+    reads(error, shell.SyntaxTB.structured_traceback(type(error), error, []))
 
 
-def already_shown(error: BaseException) -> None:
-    """The far side's shell printed this error itself, and its text was played here: show nothing more."""
-    if _is_drawn_otherwise(error) and not hasattr(error, _RENDER):
-        error._render_traceback_ = lambda: []  # type: ignore[attr-defined]
+def is_printed(error: BaseException) -> bool:
+    """Whether the far side's shell prints such an error on the error stream, and makes no output of it."""
+    from IPython.core.error import UsageError
+
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, UsageError | BaseExceptionGroup):
+            return True
+        found = found.__context__
+    return False
 
 
 def _users_frames(trace: TracebackType | None) -> TracebackType | None:
@@ -69,15 +100,3 @@ def _users_frames(trace: TracebackType | None) -> TracebackType | None:
             break
         last = last.tb_next
     return trace
-
-
-def _is_drawn_otherwise(error: BaseException | None) -> bool:
-    from IPython.core.error import UsageError
-
-    if isinstance(error, SyntaxError | UsageError):
-        return True
-    while error is not None:
-        if isinstance(error, BaseExceptionGroup):
-            return True
-        error = error.__context__
-    return False

@@ -22,7 +22,7 @@ from ..client.flags import (
     switch,
 )
 from ..core.errors import CloudMLError
-from .tracebacks import as_of_a_cell
+from .tracebacks import as_of_a_cell, is_known
 
 if TYPE_CHECKING:
     from .verbs import Verbs
@@ -92,11 +92,11 @@ def one_sentence(method: _F) -> _F:
         try:
             return method(*args, **kwargs)
         except CloudMLError as exc:
-            if hasattr(exc, "_render_traceback_"):
+            if is_known(exc) or hasattr(exc, "_render_traceback_"):
                 raise
             raise plainly(exc) from None
         except SyntaxError as exc:
-            if not hasattr(exc, "_render_traceback_"):
+            if not is_known(exc):
                 as_of_a_cell(args[0].shell, exc)
             raise exc.with_traceback(None) from None
 

@@ -78,6 +78,16 @@ class BlobStore:
         except OSError:
             return False
 
+    def _keep(self, digest: str, size: int) -> bool:
+        """Whether the blob is stored whole; it is then as young as a new one, so that a prune leaves it alone."""
+        if not self.has(digest, size):
+            return False
+        try:
+            os.utime(self.path(digest))
+        except OSError:  # it went away in between, or belongs to another user
+            return self.has(digest, size)
+        return True
+
     def put(self, data: Buffer | Iterable[Buffer], *, portable: bool = False) -> BlobRef:
         """Store ``data``. After return the blob is whole under its name; writes nothing when it was there already.
 
@@ -101,7 +111,7 @@ class BlobStore:
 
     def link_into(self, folder: Path, digest: str) -> Path:
         """Make the blob also appear in ``folder``: a hard link, or a whole copy where links are impossible."""
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         target = folder / digest
         source = self.path(digest)
         try:
@@ -168,7 +178,7 @@ class BlobStore:
 
     def _put_hash_first(self, view: memoryview, portable: bool) -> BlobRef:
         digest = digest_of(view, portable=portable)
-        if self.has(digest, len(view)):
+        if self._keep(digest, len(view)):
             return BlobRef(digest=digest, size=len(view))
         path = self.path(digest)
         with _disk_errors(), self._temporary(path.parent) as (fd, temporary):
@@ -194,9 +204,10 @@ class BlobStore:
                 thread.join()
             digest = found[0]
             if not whole or is_stored():
+                self._keep(digest, len(view))
                 return BlobRef(digest=digest, size=len(view))
             path = self.path(digest)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make(path.parent)
             temporary.rename(path)
         return BlobRef(digest=digest, size=len(view), is_new=True)
 
@@ -206,7 +217,7 @@ class BlobStore:
         try:
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileNotFoundError:
-            folder.mkdir(parents=True, exist_ok=True)
+            _make(folder)
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             yield fd, temporary
@@ -265,6 +276,12 @@ def _write_all(fd: int, view: memoryview, stop: Callable[[], bool] | None = None
             return False
         done += os.write(fd, view[done : done + _CHUNK])
     return True
+
+
+def _make(folder: Path) -> None:
+    """Make ``folder`` and the one above it, open to nobody else."""
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import io
 import pickle
+from collections.abc import Collection
 from typing import Any
 
 from ..core.errors import CloudMLError, Corrupt, FarSideError, NotInstalled
@@ -16,6 +16,7 @@ from .leaves import LeafReader
 from .model import Decoded
 from .rebuild import receiving
 from .regions import RegionReader
+from .roots import Roots, read_roots
 
 
 def decode(
@@ -29,7 +30,8 @@ def decode(
     """Rebuild the values of a bundle and bind their names in ``namespace``.
 
     With ``watch`` notes the state of every object, so that ``encode_delta`` can tell what changed. With ``trusted``
-    False nothing is unpickled: scalars, arrays, tensors and modules only. Binds nothing when it raises.
+    False nothing is unpickled: scalars, arrays, tensors and modules only. Binds nothing when it raises. Names that were
+    not required and cannot be rebuilt here are under ``left_out`` with the reason.
 
     Raises:
         Corrupt: a blob is missing or damaged, or the manifest is.
@@ -38,11 +40,18 @@ def decode(
     """
     reader = Reader(manifest, blobs, namespace, trusted=trusted)
     with paused_collector():
-        values = reader.names()
+        values = reader.names(manifest.get("optional", ()))
     identity = reader.identity()
     state = Baseline.take(identity, reader.leaves, namespace) if watch else None
     namespace.update(values)
-    return Decoded(manifest=manifest, names=values, objects=identity, state=state, blobs=blobs)
+    return Decoded(
+        manifest=manifest,
+        names=values,
+        objects=identity,
+        state=state,
+        blobs=blobs,
+        left_out=reader.left_out,
+    )
 
 
 class Reader:
@@ -68,16 +77,26 @@ class Reader:
             part_unpickler=self._part,
             home=persistent_load,
         )
-        self.roots: list[Any] | None = None
+        self.roots: Roots | None = None
+        self.left_out: dict[str, str] = {}
         self.memo: dict[int, Any] = {}
         self._persistent_load = persistent_load
 
-    def names(self) -> dict[str, Any]:
-        """Every name of the manifest with its value, in order."""
+    def names(self, optional: Collection[str] = ()) -> dict[str, Any]:
+        """Every name of the manifest with its value, in order. ``optional`` ones that cannot be rebuilt are left out."""
+        found: dict[str, Any] = {}
         try:
-            entries = self.manifest["names"].items()
             with receiving(self.namespace, self.leaves.leaf):
-                return {name: self.value(name, entry) for name, entry in entries}
+                for name, entry in self.manifest["names"].items():
+                    try:
+                        found[name] = self.value(name, entry)
+                    except Corrupt:
+                        raise
+                    except (CloudMLError, ImportError) as exc:
+                        if name not in optional:
+                            raise
+                        self.left_out[name] = str(exc)
+            return found
         except (KeyError, IndexError, EOFError) as exc:
             raise Corrupt(
                 f"the bundle's manifest is damaged: {exc!r}", hint="submit the job again"
@@ -104,7 +123,9 @@ class Reader:
             )
         if self.roots is None:
             self.roots = self._load()
-        return self.roots[number]
+        if number in self.roots.failed:
+            raise self.roots.failed[number]
+        return self.roots.values[number]
 
     def identity(self) -> Identity:
         """Which object each number is."""
@@ -121,39 +142,16 @@ class Reader:
             )
         return pickle.loads(stream, buffers=buffers)  # noqa: S301
 
-    def _load(self) -> list[Any]:
-        stream = io.BytesIO(self.regions.load_bytes(self.manifest["stream"]))
+    def _load(self) -> Roots:
         buffers = [self.regions.region(number) for number in self.manifest["buffers"]]
-        unpickler = _unpickler(stream, buffers, self._persistent_load)
-        try:
-            roots = [unpickler.load() for _ in range(self.manifest["roots"])]
-        except ModuleNotFoundError as exc:
-            raise NotInstalled(
-                f"module {exc.name!r} is missing where the cell runs",
-                hint=f"pip install {exc.name} there, or add it to the job's requirements",
-            ) from exc
-        except pickle.UnpicklingError as exc:
-            raise Corrupt(f"the values cannot be read: {exc}", hint="submit the job again") from exc
-        except CloudMLError:
-            raise
-        except Exception as exc:  # a user's __setstate__ may raise anything
-            raise FarSideError(
-                f"the values cannot be rebuilt here: {type(exc).__name__}: {exc}",
-                hint="the packages at the two ends may differ in version",
-            ) from exc
-        self.memo = unpickler.memo.copy()
+        roots = read_roots(
+            self.regions.load_bytes(self.manifest["stream"]),
+            self.manifest["roots"],
+            buffers,
+            self._persistent_load,
+        )
+        self.memo = roots.memo
         return roots
-
-
-def _unpickler(stream: io.BytesIO, buffers: list[memoryview], persistent_load: Any) -> Any:
-    if persistent_load is None:
-        return pickle.Unpickler(stream, buffers=buffers)  # noqa: S301
-
-    class Homeward(pickle.Unpickler):
-        def persistent_load(self, ref: int) -> Any:
-            return persistent_load(ref)
-
-    return Homeward(stream, buffers=buffers)
 
 
 def _module(name: str, module: str) -> Any:

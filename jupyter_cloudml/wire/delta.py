@@ -245,7 +245,7 @@ def apply_delta(
     reader = Reader(
         manifest, blobs, namespace, trusted=trusted, bundle=home.blobs, persistent_load=known
     )
-    names = reader.names()
+    names = reader.names(manifest["names"])
     with receiving(namespace, reader.leaves.leaf):
         patches = [
             (known(ref), reader.value("a change in place", e)) for ref, e in manifest["patches"]
@@ -262,7 +262,7 @@ def apply_delta(
     return Applied(
         names=tuple(names),
         deleted=tuple(manifest["deleted"]),
-        left_out=dict(manifest["left_out"]),
+        left_out={**manifest["left_out"], **reader.left_out},
         exception=exception,
         extra=extra,
         patched=tuple(obj for obj, _ in patches),

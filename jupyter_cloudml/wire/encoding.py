@@ -59,6 +59,7 @@ def encode(
                 raise CannotTravel(reason.message, hint=reason.hint) from failure.cause
             left_out[failure.name] = str(reason)
             continue
+        attempt.optional = [name for name in attempt.entries if name not in needed]
         return _finish(attempt, left_out, limits, blobs)
 
 
@@ -80,6 +81,7 @@ class Attempt:
     leaves: LeafWriter
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     reports: dict[str, ValueReport] = field(default_factory=dict)
+    optional: list[str] = field(default_factory=list)
     roots: int = 0
     keep: list[Any] = field(default_factory=list)
     file: io.BytesIO = field(default_factory=io.BytesIO)
@@ -228,6 +230,8 @@ def _finish(
     manifest = attempt.finish()
     manifest["names"] = attempt.entries
     manifest["portable"] = attempt.portable
+    if attempt.optional:
+        manifest["optional"] = attempt.optional
     if left_out:
         manifest["left_out"] = left_out
     return Encoded(

@@ -55,6 +55,7 @@ class Decoded:
     objects: Identity
     blobs: BlobStore
     state: Any = None
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

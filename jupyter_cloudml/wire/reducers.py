@@ -46,7 +46,10 @@ def _reduce_weak_set(_: Any, members: Any) -> Any:
     return type(members), (list(members),)
 
 
-def _reduce_proxy(_: Any, proxy: Any) -> Any:
+def _reduce_proxy(pickler: Any, proxy: Any) -> Any:
+    place = pickler.session.singletons.find(proxy)
+    if place is not None:
+        return revive.attribute, place
     return types.MappingProxyType, (gc.get_referents(proxy)[0],)
 
 
@@ -241,7 +244,7 @@ class Singletons:
 
 
 def _sentinels(kind: type) -> Any:
-    if kind is object:
+    if kind in (object, types.MappingProxyType):
         modules = [m for m in list(sys.modules.values()) if isinstance(m, types.ModuleType)]
     elif kind.__flags__ & _HEAP_TYPE and not _reduces_itself(kind):
         modules = [m for m in (sys.modules.get(kind.__module__),) if m is not None]
@@ -256,6 +259,8 @@ def _sentinels(kind: type) -> Any:
 
 def _has_state(obj: Any) -> bool:
     kind = type(obj)
+    if kind is types.MappingProxyType:
+        return bool(obj)
     is_plain = kind.__base__ is object or kind is object
     return not is_plain or bool(getattr(obj, "__dict__", None)) or _has_own(kind, "__slots__")
 

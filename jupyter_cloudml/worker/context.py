@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..journal.paths import JobPaths
     from ..journal.writer import JournalWriter
+    from .redact import Redactor
 
 
 @dataclass(kw_only=True)
@@ -21,6 +22,8 @@ class JobContext:
     params: dict[str, Any]
     paths: JobPaths
     writer: JournalWriter
+    redactor: Redactor | None = None
+    """Set where the job has secrets: what the SDK journals must not hold one."""
     data: dict[str, str] = field(default_factory=dict)
     resume_from: Path | None = None
     step: int = 0

@@ -226,6 +226,7 @@ class _Job:
                 data=dict(spec.data),
                 paths=self.paths,
                 writer=self.writer,
+                redactor=self.redactor if self.redactor else None,
             )
         )
         stack.callback(context.leave)

@@ -216,7 +216,7 @@ class _JobRun:
                 value = self._checked(key, value, step)
             checked[key] = value
         if not self._is_silent:
-            self._writer.append_metrics(checked, step or 0)
+            self._writer.append_metrics(self._redactor.tree(checked), step or 0)
 
     def _checked(self, key: Any, value: Any, step: int | None) -> float:
         """The value as MLflow would store it; its own error for what it would refuse."""

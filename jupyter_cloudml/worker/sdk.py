@@ -37,6 +37,8 @@ def log(step: int | None = None, **metrics: Any) -> None:
     if step is None:
         step = job.step
         job.step = step + 1
+    if job.redactor is not None:
+        metrics = job.redactor.tree(metrics)
     try:
         job.writer.append_metrics(metrics, int(step))
     except (TypeError, ValueError) as exc:
@@ -68,6 +70,8 @@ def progress(iterable: Iterable[_T], total: int | None = None, *, desc: str = ""
     if job is None:
         yield from iterable
         return
+    if job.redactor is not None:
+        desc = job.redactor.text(desc)
     bar, done, next_at = f"p{next(_progress_ids)}", 0, 0.0
     try:
         for item in iterable:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -158,11 +160,15 @@ def answer(home: Path, *words: str, **environ: str) -> Any:
 
 
 def stop_agent(home: DataHome) -> None:
-    """End the agent and wait until it is gone."""
+    """End the agent and its forwarder (which by itself stays for a minute), and wait until the agent is gone."""
     try:
+        forwarder = agent.request(home, {"op": "status"})["forwarder"]
         agent.request(home, {"op": "stop"})
     except CloudMLError:
         return
+    if forwarder:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(forwarder, signal.SIGTERM)
     deadline = time.monotonic() + 20
     while lease_holder(home.agent_lock) is not None and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -188,7 +188,10 @@ def test_what_ipython_draws_itself_is_drawn_once(notebook):
         plain, cloud = notebook.run(cell), notebook.run(f"%%cloudtrain\n{cell}")
         assert cloud.reply["ename"] == plain.reply["ename"]
         for count in ("UsageError", "ExceptionGroup:", "never closed"):
-            seen = [r.text("stderr").count(count) + "\n".join(r.traceback).count(count) for r in (plain, cloud)]
+            seen = [
+                r.text("stderr").count(count) + "\n".join(r.traceback).count(count)
+                for r in (plain, cloud)
+            ]
             assert seen[0] == seen[1], (cell, count)
 
 

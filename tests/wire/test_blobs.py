@@ -138,3 +138,13 @@ def test_unchanged_value_is_not_written_again(tmp_path):
     assert first.report[0].sent_bytes == a.nbytes
     assert again.report[0].sent_bytes == 0
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_blob_that_is_stored_already_becomes_young_so_that_a_prune_keeps_it(tmp_path):
+    store = BlobStore(tmp_path)
+    for data in (b"small", bytearray(9 << 20)):
+        path = store.path(store.put(data).digest)
+        os.utime(path, (1, 1))
+        again = store.put(data)
+        assert not again.is_new
+        assert path.stat().st_mtime > 1

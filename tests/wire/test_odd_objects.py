@@ -72,7 +72,9 @@ def test_sentinels_of_modules_are_the_same_object_at_the_other_end(nb):
 
     assert nb.ns["same"] == (True, True)
     assert nb.ns["required"]
-    assert nb.ns["Vec"].__dataclass_fields__["x"].default is dataclasses.MISSING
+    field = nb.ns["Vec"].__dataclass_fields__["x"]
+    assert field.default is dataclasses.MISSING
+    assert field.metadata is nb.ns["Item"].__dataclass_fields__["price"].metadata
 
 
 def test_type_variable_keeps_its_module(nb):
