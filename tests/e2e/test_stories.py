@@ -12,12 +12,13 @@ import nbformat
 import papermill
 import pytest
 
+from jupyter_cloudml.journal.home import DataHome
 from jupyter_cloudml.journal.outputs import outputs
 from jupyter_cloudml.journal.prune import prune
 from jupyter_cloudml.journal.reader import read_events
 from jupyter_cloudml.journal.registry import Registry
 
-from .kernels import MIME, Notebook, answer, cli, environment
+from .kernels import MIME, answer, cli, environment, stop_agent
 
 
 @pytest.fixture
@@ -104,6 +105,7 @@ def test_a_kernel_that_restarts_in_mid_job_attaches_to_it_again(notebook, anothe
     lost.run("%load_ext jupyter_cloudml")
     gate.touch()
     ran = lost.run("%cloudattach long")
+    assert ran.cards[-1]["state"] == "SUCCEEDED", (ran.reply, ran.messages)
     assert ran.text() == "before\nafter\n"
     assert lost.value("bound") == "[1]"
     fresh = subprocess.run(
@@ -178,7 +180,7 @@ def test_displays_update_and_functions_run_elsewhere(notebook):
     )
     updates = [c["data"] for kind, c in ran.messages if kind == "update_display_data"]
     assert {"text/plain": "'two'"} in updates
-    notebook.run("@cloudml.remote\ndef double(x): return 2 * x")
+    notebook.run("import jupyter_cloudml as cloudml\n@cloudml.remote\ndef double(x): return 2 * x")
     assert notebook.value("double(4), double.submit(5).result()") == "(8, 10)"
     assert notebook.value("[job.result() for job in double.map([1, 2])]") == "[2, 4]"
 
@@ -203,6 +205,7 @@ def test_a_missing_module_is_the_cells_own_error(notebook):
 
 def test_a_parameter_that_json_cannot_hold_arrives_whole(notebook):
     (notebook.cwd / "p.yaml").write_text("when: 2020-01-01\nlr: 1e-3\n")
+    notebook.run("import jupyter_cloudml as cloudml")
     ran = notebook.run("%%cloudtrain -f p.yaml\nprint(repr(when), lr, cloudml.params['when'].year)")
     assert ran.text() == "datetime.date(2020, 1, 1) 0.001 2020\n", ran.error
 
@@ -234,19 +237,18 @@ def test_prune_removes_old_jobs_and_launches_that_died(notebook):
 
 
 def test_an_idle_agent_prunes_by_the_users_retention(tmp_path):
-    from jupyter_cloudml.journal.home import DataHome
-
-    from .kernels import stop_agent
-
     home = tmp_path / "home"
     config = tmp_path / "config" / "jupyter_cloudml" / "cloudml.toml"
     config.parent.mkdir(parents=True)
     config.write_text("[retention]\nmax_age = '1s'\n")
-    quick = {"CLOUDML_TIDY_S": "0.3", "CLOUDML_PRELOAD": "none"}
-    assert cli(home, "run", "-c", "1", **quick).returncode == 0
+    assert cli(home, "run", "-c", "1", "--name", "old").returncode == 0
     deadline = time.monotonic() + 60
-    while answer(home, "jobs", **quick) and time.monotonic() < deadline:
-        answer(home, "agent", "status", **quick)
-        time.sleep(0.5)
-    assert answer(home, "jobs", **quick) == []
+    while answer(home, "jobs", "old")[0]["tracking_state"] != "ended":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    stop_agent(DataHome(home))
+    assert cli(home, "run", "-c", "1", "--name", "new", CLOUDML_TIDY_S="0.3").returncode == 0
+    while answer(home, "jobs", "old") and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert answer(home, "jobs", "old") == []
     stop_agent(DataHome(home))
