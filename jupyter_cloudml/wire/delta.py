@@ -60,6 +60,7 @@ def encode_delta(
         known, changes = outgoing.settle(namespace, is_restricted=only is not None)
         attempt = Attempt.new(namespace, blobs, portable, bundle_digests(decoded.manifest))
         attempt.known = known
+        attempt.leaves.detaches = True
         attempt.leaves.home_memory = baseline.memory(known)
         try:
             manifest = outgoing.write(attempt, changes)
@@ -118,7 +119,7 @@ class Outgoing:
         for name, value in self.names.items():
             attempt.add(name, value)
             self._check_size(attempt, name)
-        names = dict(attempt.entries)
+        names, notes = dict(attempt.entries), dict(attempt.notes)
         patches = []
         for ref, change in changes.items():
             sent = [(facet, _carried(attempt, patch)) for facet, patch in change.patches]
@@ -129,6 +130,8 @@ class Outgoing:
         extra = {name: attempt.entries[f"extra {name}"] for name in self.extra}
         failure = self._exception_entry(attempt)
         manifest = attempt.finish()
+        if notes:
+            manifest["notes"] = notes
         return {**manifest, "names": names, "patches": patches, "extra": extra, **failure}
 
     def _exception_entry(self, attempt: Attempt) -> dict[str, Any]:
@@ -266,6 +269,7 @@ def apply_delta(
         exception=exception,
         extra=extra,
         patched=tuple(obj for obj, _ in patches),
+        notes=dict(manifest.get("notes", {})),
     )
 
 

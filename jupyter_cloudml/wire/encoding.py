@@ -13,7 +13,7 @@ from ..core.errors import CannotTravel, TooLarge
 from .blobs import BlobStore
 from .identity import Identity
 from .inline import to_inline
-from .leaves import LeafWriter
+from .leaves import LeafWriter, has_graph
 from .model import Encoded, Limits, ValueReport
 from .rebuild import PYTHON_TAG
 from .refusal import explain
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 NOT_FOLLOWED = frozenset({"get_ipython", "exit", "quit", "open", "In", "Out", "_oh", "_ih", "_dh"})
+_DETACHED = "came home detached: its autograd graph stayed with the job"
 _NO_LIMITS = Limits()
 
 
@@ -82,6 +83,7 @@ class Attempt:
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     reports: dict[str, ValueReport] = field(default_factory=dict)
     optional: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
     roots: int = 0
     keep: list[Any] = field(default_factory=list)
     file: io.BytesIO = field(default_factory=io.BytesIO)
@@ -143,11 +145,14 @@ class Attempt:
         """
         regions = self.leaves.regions
         bytes_before, written_before = regions.total_bytes, self.file.tell()
+        detached_before = self.leaves.detached
         try:
             entry, how = self._entry(value)
         except Exception as exc:  # a user's __reduce__ may raise anything
             raise RootFailed(name, exc) from exc
         self.entries[name] = entry
+        if self.leaves.detached > detached_before:
+            self.notes[name] = _DETACHED
         size = regions.total_bytes - bytes_before + self.file.tell() - written_before
         self.reports[name] = ValueReport(name=name, how=how, bytes=size, via=via)
         return entry
@@ -161,6 +166,8 @@ class Attempt:
             return {"ref": self.known[id(value)]}, "same"
         if kind is types.ModuleType and _is_imported(value):
             return {"module": value.__name__}, "module"
+        if not self.leaves.detaches and has_graph(value):
+            raise CannotTravel("its autograd graph cannot travel")
         if self.leaves.covers(kind) and not _has_attributes(value, kind):
             number = self.leaves.add(value)
             if number is not None:

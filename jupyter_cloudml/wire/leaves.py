@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ class LeafWriter:
     descriptions: list[Description] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)
     home_memory: KnownMemory | None = None
+    detaches: bool = False
+    detached: int = 0
     _may_share: bool = True
     _describe: dict[type, Callable[[LeafWriter, Any], Description | None]] = field(
         default_factory=dict
@@ -217,7 +220,12 @@ def describe_tensor(leaves: LeafWriter, tensor: Any) -> Description | None:
     }
     if not tensor.is_contiguous():
         description["st"] = list(tensor.stride())
-    if tensor.requires_grad:
+    if has_graph(tensor):
+        if not leaves.detaches:
+            description["graph"] = 1
+        elif leaves._may_share:
+            leaves.detached += 1
+    elif tensor.requires_grad:
         description["grad"] = -1
     if type(tensor) is torch.nn.Parameter:
         description["param"] = 1
@@ -226,6 +234,13 @@ def describe_tensor(leaves: LeafWriter, tensor: Any) -> Description | None:
         if number is not None:
             description["g"] = number
     return leaves.place(description, _tensor_extent(tensor))
+
+
+def has_graph(value: Any) -> bool:
+    """Whether it is a tensor that was computed from others: its gradient flows on to them."""
+    return (
+        type(value).__module__.startswith("torch") and getattr(value, "grad_fn", None) is not None
+    )
 
 
 def _tensor_extent(tensor: Any) -> Extent | None:
@@ -346,9 +361,31 @@ def make_tensor(reader: LeafReader, description: Description) -> Any:
         tensor = torch.nn.Parameter(tensor, requires_grad="grad" in description)
     elif "grad" in description:
         tensor.requires_grad_()
+    elif "graph" in description:
+        tensor = _graphless().apply(tensor.requires_grad_())
     if "g" in description:
         tensor.grad = reader.leaf(description["g"])
     return tensor
+
+
+@functools.lru_cache(maxsize=1)
+def _graphless() -> Any:
+    """Makes a tensor whose graph stayed behind: its value is all there, its gradient has nowhere to go."""
+    import torch
+
+    class GraphStayedBehind(torch.autograd.Function):  # type: ignore[misc]
+        @staticmethod
+        def forward(_: Any, tensor: Any) -> Any:
+            return tensor.view_as(tensor)
+
+        @staticmethod
+        def backward(_: Any, *_gradients: Any) -> Any:
+            raise RuntimeError(
+                "the autograd graph of a captured tensor stayed in the notebook:"
+                " compute it in the cell that calls backward(), or capture tensor.detach()"
+            )
+
+    return GraphStayedBehind
 
 
 def available_device(name: str) -> str:

@@ -60,7 +60,10 @@ class Decoded:
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """What ``apply_delta`` did to a namespace. ``patched`` are the captured objects that it changed in place."""
+    """What ``apply_delta`` did to a namespace. ``patched`` are the captured objects that it changed in place.
+
+    ``notes`` tells of names that came home, but not quite as they were there.
+    """
 
     names: tuple[str, ...]
     deleted: tuple[str, ...]
@@ -68,3 +71,4 @@ class Applied:
     exception: BaseException | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     patched: tuple[Any, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)

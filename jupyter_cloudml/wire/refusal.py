@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.errors import CannotTravel, CloudMLError
 from .kinds import FILES
+from .leaves import has_graph
 
 _MAX_DEPTH = 12
 _MAX_CHILDREN = 2000
@@ -69,6 +70,11 @@ def _known(culprit: Any) -> tuple[str, str] | None:
     for kinds, what, hint in _WAYS_OUT:
         if isinstance(culprit, kinds):
             return what, hint
+    if has_graph(culprit):
+        return (
+            "a tensor with an autograd graph",
+            "compute it in the cell that calls backward(), or pass tensor.detach()",
+        )
     for base in type(culprit).__mro__:
         known = _BY_NAME.get(f"{base.__module__}.{base.__qualname__}")
         if known is not None:

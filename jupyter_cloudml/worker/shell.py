@@ -11,6 +11,7 @@ import builtins
 import contextlib
 import contextvars
 import getpass
+import importlib
 import os
 import sys
 import tempfile
@@ -390,8 +391,11 @@ def _follow_matplotlib(ip: Any) -> None:
         params._set(
             "backend", os.environ["MPLBACKEND"]
         )  # validating it would read every package's metadata
-    backend = sys.modules.get("matplotlib_inline.backend_inline")
     is_inline = params._get("backend") in (INLINE_BACKEND, "inline")
+    if is_inline and "matplotlib.figure" in sys.modules:  # a captured figure knows how to show
+        with contextlib.suppress(ImportError):
+            importlib.import_module("matplotlib_inline.backend_inline")
+    backend = sys.modules.get("matplotlib_inline.backend_inline")
     if backend is not None and is_inline and not ip.is_inline_ready:
         ip.is_inline_ready = True
         backend.configure_inline_support(ip, INLINE_BACKEND)
