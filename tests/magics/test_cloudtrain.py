@@ -58,10 +58,55 @@ def test_a_mistake_is_one_sentence_and_starts_nothing(notebook):
     assert notebook.value("len(get_ipython().run_line_magic('cloudjobs', '-n 1000'))") == before
 
 
-def test_a_syntax_error_is_pythons_own(notebook):
-    ran = notebook.run("%%cloudtrain\nx = (1\n")
-    assert ran.error[0] == "SyntaxError"
-    assert "was never closed" in ran.error[1]
+def test_a_syntax_error_reads_as_in_a_plain_cell(notebook):
+    plain, ran = notebook.run("x = (1\n"), notebook.run("%%cloudtrain\nx = (1\n")
+    assert ran.error == plain.error
+    assert ran.traceback.split("\n")[1:] == plain.traceback.split("\n")[1:]
+
+
+def test_an_error_stands_where_it_arose_among_the_outputs_and_only_once(notebook):
+    ran = notebook.run(
+        "%%cloudtrain\nimport atexit\nip = get_ipython()\ndef later():\n    print('after')\n"
+        "    ip.events.unregister('post_execute', later)\nip.events.register('post_execute', later)\n1 / 0"
+    )
+    kinds = [kind for kind, _ in ran.messages if kind in ("stream", "error")]
+    assert kinds == ["error", "stream"]
+    assert ran.error[0] == "ZeroDivisionError"
+
+
+def test_the_exception_that_the_user_holds_is_not_touched(notebook):
+    notebook.run("held = ValueError('mine')")
+    assert notebook.run("%%cloudtrain\nraise held").error == ("ValueError", "mine")
+    assert notebook.value("vars(held)") == "{}"
+    assert "raise held" in notebook.run("%tb").traceback
+
+
+def test_a_value_that_cannot_be_shown_fails_the_cell_as_in_a_plain_one(notebook):
+    notebook.run("class Bad:\n    def __repr__(self): raise ValueError('no repr')")
+    plain, ran = notebook.run("Bad()"), notebook.run("%%cloudtrain\nBad()")
+    assert ran.error == plain.error
+    assert [kind for kind, _ in ran.messages].count("error") == 1
+
+
+def test_what_ipython_prints_of_an_error_is_printed_once(notebook):
+    assert notebook.run("%%cloudtrain\n%nosuchmagic").text("stderr").count("UsageError") == 1
+    assert (
+        notebook.run("%%cloudtrain\nimport sys\nsys.exit(3)").text("stderr").count("UserWarning")
+        == 1
+    )
+
+
+def test_help_is_a_page_of_the_front_end(notebook):
+    ran = notebook.run("%%cloudtrain\nlen?")
+    (page,) = [p for p in ran.reply["payload"] if p["source"] == "page"]
+    assert "Signature" in page["data"]["text/plain"]
+
+
+def test_source_of_a_function_that_a_job_defined_is_known_here_and_in_later_jobs(notebook):
+    notebook.run("%%cloudtrain\ndef defined_there():\n    return 'there'")
+    assert "'there'" in notebook.value("__import__('inspect').getsource(defined_there)")
+    ran = notebook.run("%%cloudtrain\nimport inspect\nprint(inspect.getsource(defined_there))")
+    assert "return 'there'" in ran.text()
 
 
 def test_an_unpicklable_value_is_refused_by_name(notebook):
