@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,13 @@ from ..journal.paths import JobPaths
 from ..journal.reader import JournalReader
 from ..wire import Applied, BlobStore, Decoded, Encoded, apply_delta, decode
 from ..wire.delta import reachable
+from ..worker import local_modules
 from .failure import Failure, ended_without_exception
 
 FAILURE = "failure"
 AMBIENT = "ambient"
 DISPLAYED = "_"
+MODULES = "modules"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,14 @@ def come_home(paths: JobPaths, namespace: dict[str, Any], home: Encoded) -> Appl
         Corrupt: it is damaged.
     """
     blobs = BlobStore(paths.result_blobs)
-    return apply_delta(_manifest(paths), home, namespace, blobs, trusted=is_own(paths))
+    known = {*sys.modules} - {
+        name.removeprefix(local_modules.PREFIX) for name in home.manifest["names"]
+    }
+    applied = apply_delta(_manifest(paths), home, namespace, blobs, trusted=is_own(paths))
+    for name, state in applied.extra.get(MODULES, {}).items():
+        if name in sys.modules and name not in known:
+            local_modules.restore(sys.modules[name], state)
+    return applied
 
 
 def rebuild(paths: JobPaths) -> Rebuilt:
@@ -91,7 +101,9 @@ def _changed(bundle: Decoded, applied: Applied, namespace: dict[str, Any]) -> tu
     return tuple(
         name
         for name, value in bundle.names.items()
-        if name not in gone and not patched.isdisjoint(reachable([value], namespace))
+        if name not in gone
+        and name.isidentifier()
+        and not patched.isdisjoint(reachable([value], namespace))
     )
 
 

@@ -23,7 +23,8 @@ from ..journal.staging import staged
 from ..targets.local.starts import all_starts, start_lock
 from ..targets.port import Target
 from ..wire import BlobStore, Encoded, Limits, encode
-from ..worker import ambient
+from ..worker import ambient, local_modules
+from ..worker.local_modules import state_of
 from ..worker.redact import Redactor
 from .options import SubmitOptions, build_spec, refuse_unbound_outputs
 from .origin import look_at_git
@@ -124,7 +125,7 @@ def prepare(
     limits = Limits(warn_bytes=WARN_BYTES, max_bytes=target.max_bundle_bytes)
     with _parameters(source.namespace, spec.params):
         encoded = encode(
-            _values(source, chosen) | spec.params,
+            _values(source, chosen) | spec.params | (_module_states(source) if is_local else {}),
             namespace=source.namespace,
             blobs=blobs,
             portable=not is_local,
@@ -203,6 +204,12 @@ def raise_syntax_error(source: Source, why: str) -> None:
 def _values(source: Source, chosen: CapturePlan) -> dict[str, Any]:
     namespace = source.namespace if source.values is None else source.values
     return {name: namespace[name] for name in (*chosen.required, *chosen.optional)}
+
+
+def _module_states(source: Source) -> dict[str, Any]:
+    """What the notebook changed in the user's own modules, which are imported afresh there; from the same files."""
+    found = local_modules.reached([*source.namespace.values(), *(source.values or {}).values()])
+    return {f"{local_modules.PREFIX}{name}": state_of(module) for name, module in found.items()}
 
 
 @contextlib.contextmanager

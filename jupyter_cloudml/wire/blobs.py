@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import mmap
 import os
-import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import Corrupt, Unavailable
-
-try:
-    import xxhash
-
-    _HAS_XXHASH = True
-except ImportError:  # a bare Python at the far end
-    _HAS_XXHASH = False
+from .digests import DIGEST, digest_of, digest_of_file
 
 Buffer = bytes | bytearray | memoryview | mmap.mmap
 
-DIGEST = re.compile(r"(x3|b2)-[0-9a-f]{32}")
 _PARALLEL_FROM = 8 << 20
 _CHUNK = 8 << 20
-_CHECK_LATER_FROM = 64 << 20
-_verified: set[tuple[str, int, int, int, int]] = set()
+_CHECK_LATER_FROM = 1 << 20
+_CHECKERS = 2
+_FileKey = tuple[str, int, int, int, int]
+_verified: set[_FileKey] = set()
 _seen: set[tuple[int, int]] = set()
 
 
@@ -42,13 +36,6 @@ class BlobRef:
     is_new: bool = False
 
 
-def digest_of(data: Any, *, portable: bool = False) -> str:
-    """``x3-…`` (xxh3-128) where xxhash is there, else or when ``portable`` ``b2-…`` (blake2b-128)."""
-    hasher, tag = _hasher(portable or not _HAS_XXHASH)
-    hasher.update(data)
-    return f"{tag}-{hasher.hexdigest()}"
-
-
 class BlobStore:
     """Blobs as files under ``root``. With ``fan_out`` files lie in folders named by the digest's first two digits.
 
@@ -59,7 +46,8 @@ class BlobStore:
     def __init__(self, root: Path, *, fan_out: bool = False) -> None:
         self.root = root
         self.fan_out = fan_out
-        self._checks: list[_Check] = []
+        self._checks: list[tuple[_Check, Future[None]]] = []
+        self._checkers: ThreadPoolExecutor | None = None
 
     def path(self, digest: str) -> Path:
         """Where the blob lies, or would lie.
@@ -126,7 +114,7 @@ class BlobStore:
         """The blob as private writable memory, mapped copy-on-write: nothing is read before it is touched.
 
         The content is checked by its hash on the first open of a file in this process, the size always. Blobs from
-        64 MiB on are checked in a thread meanwhile: call ``check`` before a result that rests on them is given out.
+        1 MiB on are checked in threads meanwhile: call ``check`` before a result that rests on them is given out.
 
         Raises:
             Corrupt: the blob is missing, has another size, or its content does not match its name.
@@ -140,12 +128,11 @@ class BlobStore:
             info = os.fstat(fd)
             if size is not None and info.st_size != size:
                 raise _damaged(digest, f"has {info.st_size} bytes instead of {size}")
-            key = (digest, info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
+            key = _key(digest, info)
             if key not in _verified:
-                check = _Check(os.dup(fd), digest, key)
+                check = _Check(path=path, digest=digest, key=key)
                 if info.st_size >= _CHECK_LATER_FROM:
-                    check.start()
-                    self._checks.append(check)
+                    self._check_later(check)
                 else:
                     check.run()
                     check.finish()
@@ -161,7 +148,7 @@ class BlobStore:
         for digest in digests:
             with contextlib.suppress(OSError):
                 with self.path(digest).open("rb") as file:
-                    is_whole = _digest_of_file(file.fileno(), digest) == digest
+                    is_whole = digest_of_file(file.fileno(), digest) == digest
                 if not is_whole:
                     self.path(digest).unlink()
                     gone.append(digest)
@@ -173,8 +160,20 @@ class BlobStore:
         Raises:
             Corrupt: one does not match its checksum.
         """
-        while self._checks:
-            self._checks.pop().finish()
+        try:
+            while self._checks:
+                check, running = self._checks.pop()
+                running.result()
+                check.finish()
+        finally:
+            if self._checkers is not None and not self._checks:
+                self._checkers.shutdown()
+                self._checkers = None
+
+    def _check_later(self, check: _Check) -> None:
+        if self._checkers is None:
+            self._checkers = ThreadPoolExecutor(_CHECKERS, thread_name_prefix="cloudml-check")
+        self._checks.append((check, self._checkers.submit(check.run)))
 
     def _put_hash_first(self, view: memoryview, portable: bool) -> BlobRef:
         digest = digest_of(view, portable=portable)
@@ -226,46 +225,36 @@ class BlobStore:
             temporary.unlink(missing_ok=True)
 
 
-class _Check(threading.Thread):
-    """Compares a file with its digest. Owns ``fd``."""
+@dataclass(kw_only=True)
+class _Check:
+    """Compares a file with its digest. ``key`` is which file it was when it was mapped."""
 
-    def __init__(self, fd: int, digest: str, key: tuple[str, int, int, int, int]) -> None:
-        super().__init__(name="cloudml-check", daemon=True)
-        self._fd, self._digest, self._key = fd, digest, key
-        self._found = ""
+    path: Path
+    digest: str
+    key: _FileKey
+    found: str = ""
 
     def run(self) -> None:
+        """Read the whole file; leaves ``found`` empty when another lies there now."""
         try:
-            self._found = _digest_of_file(self._fd, self._digest)
+            fd = os.open(self.path, os.O_RDONLY)
+        except OSError:
+            return
+        try:
+            if _key(self.digest, os.fstat(fd))[:4] == self.key[:4]:
+                self.found = digest_of_file(fd, self.digest)
         finally:
-            os.close(self._fd)
+            os.close(fd)
 
     def finish(self) -> None:
         """The verdict, once it is there; Corrupt when the content is another."""
-        if self.is_alive():
-            self.join()
-        if self._found != self._digest:
-            raise _damaged(self._digest, "does not match its checksum")
-        _verified.add(self._key)
+        if self.found != self.digest:
+            raise _damaged(self.digest, "does not match its checksum")
+        _verified.add(self.key)
 
 
-def _hasher(stdlib_only: bool) -> tuple[Any, str]:
-    if stdlib_only:
-        return hashlib.blake2b(digest_size=16), "b2"
-    return xxhash.xxh3_128(), "x3"
-
-
-def _digest_of_file(fd: int, digest: str) -> str:
-    """The digest of a file by the algorithm of ``digest``; where that is not installed, ``digest`` itself."""
-    portable = digest.startswith("b2")
-    if not portable and not _HAS_XXHASH:
-        return digest
-    hasher, tag = _hasher(portable)
-    buffer = bytearray(min(_CHUNK // 4, max(os.fstat(fd).st_size, 1)))
-    view = memoryview(buffer)
-    while read := os.readv(fd, [buffer]):
-        hasher.update(view[:read])
-    return f"{tag}-{hasher.hexdigest()}"
+def _key(digest: str, info: os.stat_result) -> _FileKey:
+    return digest, info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
 
 
 def _write_all(fd: int, view: memoryview, stop: Callable[[], bool] | None = None) -> bool:

@@ -256,6 +256,8 @@ def apply_delta(
         extra = {name: reader.value(name, entry) for name, entry in manifest["extra"].items()}
         exception = _exception(reader, manifest.get("exception"))
         contents = {n: reader.leaves.leaf(n) for _, sent in patches for n in _content_numbers(sent)}
+    blobs.check()
+    home.blobs.check()
     for obj, sent in patches:
         for facet, patch in sent:
             _repeat(obj, facet, patch, contents)

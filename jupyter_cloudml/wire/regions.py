@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import Corrupt
-from .blobs import BlobStore, digest_of
+from .blobs import BlobStore
+from .digests import digest_as, digest_of
+from .pages import is_untouched
 
 PACK_BELOW = 64 << 10
 INLINE_BELOW = 48 << 10
@@ -167,7 +169,7 @@ class RegionReader:
         return "at" in self.manifest["regions"][number]
 
     def is_unchanged(self, number: int) -> bool:
-        """Whether the memory still has the content that travelled. Reads all of it once when it is large."""
+        """Whether the memory still has the content that travelled. Reads it only where it was written to."""
         if number not in self._unchanged:
             self._unchanged[number] = self._compare(number)
         return self._unchanged[number]
@@ -186,8 +188,10 @@ class RegionReader:
             now = _storage_bytes(storage)
         if "at" in entry:
             return bool(now == self._packed(entry))
+        if is_untouched(now):
+            return True
         digest: str = entry["blob"]
-        return digest_of(now, portable=digest.startswith("b2")) == digest
+        return digest_as(digest, now) == digest
 
     def check(self) -> None:
         """Wait for the checks of large blobs.

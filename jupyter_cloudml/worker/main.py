@@ -22,7 +22,7 @@ from ..journal.lease import Lease
 from ..journal.paths import JobPaths
 from ..journal.writer import JournalWriter
 from ..wire import BlobStore, Decoded, decode
-from . import ambient, checkpoint, context
+from . import ambient, checkpoint, context, local_modules
 from .background import Background
 from .departure import forget_inherited_exits, leave_process
 from .failure import short_text
@@ -148,6 +148,7 @@ class _Job:
             felt = self._feel(spec)
             shell = shell or make_shell()
             decoded = self._decode(shell)
+            modules = self._follow_modules(shell)
             self._enter(spec, decoded, stack)
             shell.configure(self.outlet, execution_count=spec.execution_count, ambient=felt)
             shell.adopt_values()
@@ -163,6 +164,7 @@ class _Job:
             decoded=decoded,
             outcome=outcome,
             felt_before=felt_before,
+            modules=modules,
             redactor=self.redactor,
             writer=self.writer,
             offset=offset,
@@ -202,6 +204,16 @@ class _Job:
         for name, parts in ambient.PACKAGES.items():
             if name not in sys.modules and not felt.keys().isdisjoint(parts):
                 when_imported(name, partial(ambient.apply_package, name, state=felt))
+
+    def _follow_modules(self, shell: Shell) -> dict[str, Any]:
+        """The user's modules have the state that they have at home, from their import on; that state, by name."""
+        given = {}
+        for name in [name for name in shell.namespace if name.startswith(local_modules.PREFIX)]:
+            state = shell.namespace.pop(name)
+            module = name.removeprefix(local_modules.PREFIX)
+            given[module] = local_modules.snapshot(state)
+            when_imported(module, partial(local_modules.restore, state=state))
+        return given
 
     def _decode(self, shell: Shell) -> Decoded:
         manifest = read_json(self.paths.bundle_manifest)

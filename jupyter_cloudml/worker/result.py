@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any, Protocol
 
 from ..core import events
@@ -13,7 +14,7 @@ from ..journal.paths import JobPaths
 from ..journal.reader import JournalReader
 from ..journal.writer import JournalWriter
 from ..wire import BlobStore, Decoded, encode_delta
-from . import ambient, failure, secrecy
+from . import ambient, failure, local_modules, secrecy
 from .notebook import executed_cell
 from .outcome import CellRun
 from .redact import Redactor
@@ -39,6 +40,7 @@ def publish(
     decoded: Decoded,
     outcome: CellRun,
     felt_before: dict[str, Any],
+    modules: dict[str, Any],
     redactor: Redactor,
     writer: JournalWriter,
     offset: int,
@@ -54,6 +56,8 @@ def publish(
     felt_after = outcome.context.run(ambient.collect_lasting, shell.namespace)
     changed = ambient.changes(felt_before, felt_after)
     extra: dict[str, Any] = {"ambient": redactor.tree(changed)} if changed else {}
+    if states := _changed_modules(shell.namespace, modules):
+        extra["modules"] = states
     if outcome.error is not None:
         extra["failure"] = _failure(outcome, redactor)
     if outcome.has_displayed and spec.outputs != ():
@@ -103,6 +107,20 @@ def differences(
         if before.get(name, missing) is not value and is_of_cell(name)
     }
     return bound, [name for name in before if name not in after and is_of_cell(name)]
+
+
+def _changed_modules(namespace: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The state of the user's modules that were first imported here, or in which a name was bound anew."""
+    values = [*namespace.values(), *(sys.modules.get(name) for name in given)]
+    states = {
+        name: local_modules.state_of(module)
+        for name, module in local_modules.reached(values).items()
+    }
+    return {
+        name: state
+        for name, state in states.items()
+        if name not in given or local_modules.differs(state, given[name])
+    }
 
 
 def _failure(outcome: CellRun, redactor: Redactor) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def test_another_users_socket_is_not_spoken_to(place):
     place.mkdir(mode=0o700)
     script = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); print(1, flush=True); sys.stdin.read()"
     door = place.parent / "door.sock"
-    os.chmod(place.parent, 0o777)
+    place.parent.chmod(0o777)
     for folder in place.parents:
         if folder.stat().st_uid == 0 and not folder.stat().st_mode & 0o001:
             folder.chmod(folder.stat().st_mode | 0o011)
@@ -167,7 +167,7 @@ def test_damaged_blobs_and_folders_are_named_and_the_way_out_works(notebook):
     paths.result_manifest.write_text("{torn")
     assert f"the result of job {job} is damaged" in notebook.run(f"%cloudpull {job}").error
 
-    for store in (notebook.home.blobs / digest[3:5] for digest in os.listdir(paths.bundle_blobs)):
+    for store in {notebook.home.blobs / path.name[3:5] for path in paths.bundle_blobs.iterdir()}:
         _hurt(store)
     broken = notebook.run("%%cloudtrain\ntotal = array.sum()")
     assert broken.error.startswith("Corrupt: blob")

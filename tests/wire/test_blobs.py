@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from jupyter_cloudml.core.errors import Corrupt, Unavailable
-from jupyter_cloudml.wire import BlobStore, encode
-from jupyter_cloudml.wire.blobs import digest_of
+from jupyter_cloudml.wire import BlobStore, digests, encode
+from jupyter_cloudml.wire.digests import digest_of
+from jupyter_cloudml.wire.pages import is_untouched
 
 LARGE = 20 << 20
 
@@ -148,3 +150,27 @@ def test_blob_that_is_stored_already_becomes_young_so_that_a_prune_keeps_it(tmp_
         again = store.put(data)
         assert not again.is_new
         assert path.stat().st_mtime > 1
+
+
+def test_large_content_has_a_tree_digest_that_depends_on_content_alone(tmp_path, monkeypatch):
+    data = bytearray(random.Random(1).randbytes(1 << 20) * 65)
+    store = BlobStore(tmp_path)
+    ref = store.put(data)
+    assert ref.digest.startswith("t3-")
+    monkeypatch.setattr(digests, "_cores", lambda: 1)
+    assert digest_of(data) == ref.digest
+    assert store.open(ref.digest) == data
+    store.check()
+    data[40 << 20] ^= 1
+    assert digest_of(data) != ref.digest
+
+
+def test_mapping_that_nobody_wrote_to_is_known_without_reading_it(tmp_path):
+    store = BlobStore(tmp_path)
+    ref = store.put(os.urandom(1 << 20))
+    view = store.open(ref.digest)
+    assert view[:10]
+    assert is_untouched(view)
+    view[500_000] = view[500_000]
+    assert not is_untouched(view)
+    assert not is_untouched(memoryview(bytearray(10)))
