@@ -7,7 +7,10 @@ _GENERATOR = "a running generator has no state that Python can copy; it stays, a
 _LRU_CACHE = (
     "functools.lru_cache copies the function and not its cache: entries made there stay there"
 )
-_GRAPH = "the autograd graph stays with the job: the tensor comes home with its value only"
+_GRAPH = (
+    "the autograd graph stays with the job: the tensor comes home detached (requires_grad False), so that"
+    " backward() through it fails instead of giving a wrong gradient"
+)
 _BUNCH = (
     "scikit-learn's Bunch drops its private deprecation table in every copy and pickle, by design"
 )
@@ -20,5 +23,6 @@ EXCEPTIONS: dict[str, str] = {
     "functions/decorators/19": _LRU_CACHE,
     "torch_training/tensors/4": _GRAPH,
     "torch_training/tensors/15": _GRAPH,
+    "torch_training/tensors/16": _GRAPH,
     "sklearn_models/sklearn/1": _BUNCH,
 }
