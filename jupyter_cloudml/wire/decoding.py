@@ -131,7 +131,8 @@ class Reader:
         """Which object each number is."""
         leaves = [None] * len(self.manifest["leaves"])
         for number, leaf in self.leaves.made.items():
-            leaves[number] = leaf
+            if "private" not in self.manifest["leaves"][number]:
+                leaves[number] = leaf
         return Identity(leaves=leaves, memo=self.memo)
 
     def _part(self, stream: memoryview, buffers: list[memoryview]) -> Any:

@@ -293,15 +293,21 @@ def _layout_change(array: Any, note: tuple[Any, ...]) -> None:
         raise Unpatchable
 
 
-def _weak_change(obj: Any, note: list[tuple[Any, Any]]) -> Any:
-    now = list(obj.items())
-    same = len(now) == len(note) and all(map(_same, now, note))
-    return None if same else now
+def _weak_note(obj: Any) -> tuple[list[tuple[Any, Any]], bool | None]:
+    return list(obj.items()), getattr(obj, "_dirty_len", None)
 
 
-def _weak_repeat(obj: Any, patch: list[tuple[Any, Any]]) -> None:
+def _weak_change(obj: Any, note: tuple[list[tuple[Any, Any]], bool | None]) -> Any:
+    now = _weak_note(obj)
+    same = len(now[0]) == len(note[0]) and all(map(_same, now[0], note[0]))
+    return None if same and now[1] is note[1] else now
+
+
+def _weak_repeat(obj: Any, patch: tuple[list[tuple[Any, Any]], bool | None]) -> None:
     obj.clear()
-    obj.update(patch)
+    obj.update(patch[0])
+    if patch[1] is not None:
+        obj._dirty_len = patch[1]
 
 
 def _weak_set_repeat(obj: Any, patch: list[Any]) -> None:
@@ -423,10 +429,10 @@ FACETS: dict[str, Facet] = {
     "layout": Facet(note=_layout, change=_layout_change, repeat=lambda _, __: None, children=_none),
     "file": Facet(note=_file_note, change=_file_change, repeat=_file_repeat, children=_none),
     "weak mapping": Facet(
-        note=lambda obj: list(obj.items()),
+        note=_weak_note,
         change=_weak_change,
         repeat=_weak_repeat,
-        children=lambda note: itertools.chain.from_iterable(note),
+        children=lambda note: itertools.chain.from_iterable(note[0]),
     ),
     "weak set": Facet(
         note=list,

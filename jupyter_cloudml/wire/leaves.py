@@ -55,6 +55,8 @@ class LeafWriter:
         self._may_share = outer
         if description is None:
             return None
+        if private:
+            description["private"] = 1
         number = len(self.descriptions)
         self.descriptions.append(description)
         self.objects.append(None if private else value)

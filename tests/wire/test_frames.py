@@ -118,3 +118,11 @@ def test_polars_frame_arrives_changes_in_place_and_returns(nb):
     assert nb.ns["alias"][0] is df
     assert df.columns == ["n", "a", "b", "l"]
     assert nb.ns["new"].shape == (1, 4)
+
+
+def test_styler_of_a_captured_frame_with_an_index_of_its_own_comes_home(nb):
+    pytest.importorskip("jinja2")
+    nb.home("import pandas as pd\ndf = pd.DataFrame({'p': [1.5, 2.0]}, index=[3, 1])")
+    nb.far("styler = df.style.format({'p': '{:.1f}'}).set_uuid('fixed')")
+    assert nb.ns["styler"].data is nb.ns["df"]
+    assert "1.5" in nb.ns["styler"].to_html()
