@@ -146,7 +146,7 @@ BINDS = {
     "global in a class": ("class A:\n    global g\n    g = 1", "A g"),
     "import": ("import a.b, c.d as e\nfrom f import g as h, i", "a e h i"),
     "except": ("try: ...\nexcept E as e: ...", "e"),
-    "match": ("match v:\n    case [a, *b, {'k': c, **d}] | P(x=e) as f: ...", "a b c d e f"),
+    "match": ("match v:\n    case [a, *b, {'k': c, **d}, P(x=e)] as f: ...", "a b c d e f"),
     "method calls bind nothing": ("x.append(1)\nx[0] = 1\nx.y = 1", ""),
 }
 
