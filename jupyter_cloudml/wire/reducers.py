@@ -39,7 +39,10 @@ def _reduce_ref(_: Any, ref: Any) -> Any:
 
 
 def _reduce_weak_mapping(_: Any, mapping: Any) -> Any:
-    return rebuild.make_weak_mapping, (type(mapping), list(mapping.items()))
+    args = (type(mapping), list(mapping.items()))
+    if not getattr(mapping, "_dirty_len", False):
+        return rebuild.make_weak_mapping, args
+    return rebuild.make_weak_mapping, args, {"_dirty_len": True}, *_SET_EACH
 
 
 def _reduce_weak_set(_: Any, members: Any) -> Any:

@@ -14,7 +14,7 @@ import sys
 import sysconfig
 from collections import deque
 from collections.abc import Iterable
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 PREFIX = "module "
@@ -22,6 +22,7 @@ PREFIX = "module "
 MAX_ITEMS = 20_000
 MAX_ARRAY_BYTES = 16 << 20
 _ATOMS = (type(None), bool, int, float, complex, str, bytes)
+_DEFINITIONS = (type, FunctionType, functools._lru_cache_wrapper)
 _NEVER = frozenset({"__main__", "__mp_main__", "builtins", "jupyter_cloudml"})
 
 
@@ -104,8 +105,8 @@ def _homes(value: Any) -> tuple[str, ...]:
         return ()
     if isinstance(value, ModuleType):
         return (value.__name__,)
-    found = getattr(value, "__module__", None), getattr(type(value), "__module__", None)
-    return tuple(name for name in found if isinstance(name, str))
+    kind = value if isinstance(value, _DEFINITIONS) else type(value)
+    return (kind.__module__,) if isinstance(kind.__module__, str) else ()
 
 
 @functools.lru_cache(maxsize=4096)

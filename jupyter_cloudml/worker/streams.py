@@ -46,7 +46,7 @@ class OutStream(io.TextIOBase):
         """Take ``text``; whole lines are in the journal when this returns."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text)}")
-        if self._before_write is not None and "\n" in text:
+        if self._before_write is not None and ("\n" in text or not self._pending):
             self._before_write()
         self.take(text)
         return len(text)

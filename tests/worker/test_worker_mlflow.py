@@ -27,7 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def forker() -> Any:
     """Workers are forked from a process that has imported MLflow, as the agent's are."""
-    from conftest import Forker
+    from tests.worker.conftest import Forker
 
     process = Forker("mlflow", "sklearn.linear_model", "mlflow.sklearn", "alembic", "pandas")
     yield process
