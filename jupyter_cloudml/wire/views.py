@@ -1,6 +1,8 @@
 """Views that the far side made on memory which home already has: they come home as views on the home object.
 
 At the far end: which known array or tensor does this memory belong to? At home: the view on that very object.
+Frames keep their memory to themselves: a Series taken from a captured frame, and ``df.to_numpy()``, come home as copies,
+which copy-on-write makes them for a writer anyway. So do views on arrays of Python objects.
 """
 
 from __future__ import annotations
