@@ -33,7 +33,7 @@ from traitlets.config import Config
 from .displays import JournalDisplayHook, JournalDisplayPublisher, Outlet
 from .interrupt import cancelling_on_signals
 from .outcome import CellRun
-from .sources import remember_sources
+from .sources import belongs_to_main, remember_sources
 
 INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
 _NO_INPUT = "raw_input was called, but this frontend does not support input requests."
@@ -79,6 +79,7 @@ class Shell:
         for name, (count, source) in ambient.get("cells", {}).items():
             ip.compile._filename_map[name] = count
             remember_sources({name: source})
+            belongs_to_main(name)
         _follow_matplotlib(ip)
 
     def adopt_values(self) -> None:
@@ -209,11 +210,12 @@ class CellCompiler(CachingCompiler):  # type: ignore[misc]
 
     def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
         del transformed_code, number
-        if self.cell_file and raw_code == self.cell_source:
-            return self.cell_file
-        fixed = os.environ.get("IPYKERNEL_CELL_NAME")
+        name = self.cell_file if raw_code == self.cell_source else ""
+        name = name or os.environ.get("IPYKERNEL_CELL_NAME", "")
         folder = f"{tempfile.gettempdir()}{os.sep}ipykernel_{os.getpid()}"
-        return fixed or f"{folder}{os.sep}{murmur2(raw_code.encode())}.py"
+        name = name or f"{folder}{os.sep}{murmur2(raw_code.encode())}.py"
+        belongs_to_main(name)
+        return name
 
 
 class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
@@ -266,6 +268,10 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
 
     def ask_exit(self) -> None:
         """``exit`` ends the kernel at home; here the job ends with its cell anyway."""
+
+    def _format_exception_for_storage(self, *_args: Any, **_kwargs: Any) -> dict[str, Any]:
+        """Nothing: the kernel at home keeps the exceptions of its cells; drawing a traceback twice takes time."""
+        return {}
 
     def set_next_input(self, text: str, replace: bool = False) -> None:
         """There is no next cell here (``%load``)."""

@@ -269,3 +269,13 @@ def test_second_attempt_keeps_the_journal_and_replaces_the_result(run, forker):
     assert states == ["RUNNING", "SUCCEEDED", "RUNNING", "SUCCEEDED"]
     cell = json.loads(job.paths.result_cell.read_text())
     assert cell["cells"][0]["outputs"] == []
+
+
+def test_frames_of_cells_are_mains_so_that_deep_tracebacks_are_drawn_at_once(run):
+    job = run(
+        "import inspect, sys\nof = inspect.getmodule(sys._getframe()).__name__\n"
+        "def deep(): return deep()\ndeep()"
+    )
+    assert job.namespace["of"] == "__main__"
+    assert job.error["ename"] == "RecursionError"
+    assert "deep()" in "".join(job.error["traceback"])
