@@ -7,7 +7,9 @@ already imported are looked at; nothing is imported for it.
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import functools
 import os
 import pickle
 import random
@@ -23,6 +25,7 @@ from typing import Any
 from . import logs, manner
 
 MAX_HISTORY_CHARS = 1 << 18
+_MAGIC_CALL = "get_ipython().run_cell_magic('cloudtrain', "
 PACKAGES = {
     "numpy": ("numpy", "numpy_print", "numpy_errors"),
     "torch": ("torch",),
@@ -372,9 +375,22 @@ def _notebook(namespace: dict[str, Any]) -> dict[str, Any]:
         if room < 0:
             break
         cells[name] = [count, source]
-    history = list(ip.history_manager.input_hist_parsed)
+    history = [cell_text(text) for text in ip.history_manager.input_hist_parsed]
     is_small = sum(map(len, history)) <= MAX_HISTORY_CHARS
     return {"cells": cells, "history": history if is_small else []}
+
+
+@functools.lru_cache(maxsize=4096)
+def cell_text(parsed: str) -> str:
+    """What ``In`` has for a cell; of one that ran as a job, the cell without the magic's line."""
+    if not parsed.startswith(_MAGIC_CALL):
+        return parsed
+    try:
+        return str(ast.literal_eval(parsed.removeprefix(_MAGIC_CALL).removesuffix(")"))[-1]).rstrip(
+            "\n"
+        )
+    except (SyntaxError, ValueError, IndexError):
+        return parsed
 
 
 def _apply_environ(wanted: dict[str, str | None]) -> None:

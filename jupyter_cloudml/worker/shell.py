@@ -30,6 +30,7 @@ from IPython.utils.process import system
 from traitlets import CBool, Type
 from traitlets.config import Config
 
+from .ambient import cell_text
 from .displays import JournalDisplayHook, JournalDisplayPublisher, Outlet
 from .interrupt import cancelling_on_signals
 from .outcome import CellRun
@@ -83,7 +84,7 @@ class Shell:
         _follow_matplotlib(ip)
 
     def adopt_values(self) -> None:
-        """Values named ``_``, ``__``, ``___`` and ``Out`` that travelled become the shell's own."""
+        """Values named ``_``, ``__``, ``___``, ``In`` and ``Out`` that travelled become the shell's own."""
         ip = self._ip
         for name in ("_", "__", "___"):
             setattr(ip.displayhook, name, ip.user_ns.get(name, ""))
@@ -93,6 +94,13 @@ class Shell:
             if isinstance(captured, dict) and captured is not history:
                 history.update(captured)
                 ip.user_ns[name] = history
+        cells = ip.history_manager.input_hist_parsed
+        for name in ("In", "_ih"):
+            captured = ip.user_ns.get(name)
+            if isinstance(captured, list) and captured is not cells:
+                if not any(cells):  # the history was too long to travel beside the values
+                    cells[:] = [cell_text(text) for text in captured[: len(cells)]]
+                ip.user_ns[name] = cells
 
     def run(self, source: str, *, cell_id: str = "", is_rehearsal: bool = False) -> CellRun:
         """Run the cell and everything that hangs on it; never raises what the cell raises.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-_OWN_TEXT = "In holds the cell's text, and that begins with the %%cloudtrain line"
 _GENERATOR = "a running generator has no state that Python can copy; it stays, and the cell says so"
 _LRU_CACHE = (
     "functools.lru_cache copies the function and not its cache: entries made there stay there"
@@ -11,18 +10,12 @@ _GRAPH = (
     "the autograd graph stays with the job: the tensor comes home detached (requires_grad False), so that"
     " backward() through it fails instead of giving a wrong gradient"
 )
-_BUNCH = (
-    "scikit-learn's Bunch drops its private deprecation table in every copy and pickle, by design"
-)
 
 EXCEPTIONS: dict[str, str] = {
-    "magics/history/7": _OWN_TEXT,
-    "magics/history/9": _OWN_TEXT,
     "functions/generators/4": _GENERATOR,
     "functions/decorators/18": _LRU_CACHE,
     "functions/decorators/19": _LRU_CACHE,
     "torch_training/tensors/4": _GRAPH,
     "torch_training/tensors/15": _GRAPH,
     "torch_training/tensors/16": _GRAPH,
-    "sklearn_models/sklearn/1": _BUNCH,
 }

@@ -190,8 +190,9 @@ class _Writer:
             f"{k}={self._write(v, f'{place}.{k}')}"
             for k, v in parts.items()
             if not k.endswith(("_time", "_time_")) and not k.startswith("_warned_")
+            if v or k != "_deprecated_key_to_warnings"  # empty, as good as absent (sklearn's Bunch)
         )
-        return f"<{inner}>"
+        return f"<{inner}>" if inner else ""
 
     def _function(self, value: Any, place: str) -> str:
         cells = [_cell_content(cell) for cell in value.__closure__ or ()]

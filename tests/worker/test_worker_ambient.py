@@ -106,3 +106,9 @@ def test_leaving_is_announced_at_home_and_not_twice(run):
     job = run("import sys\nsys.exit(3)")
     assert job.error["ename"] == "SystemExit"
     assert "To exit" not in job.text("stderr")
+
+
+def test_the_history_has_cells_without_the_line_of_the_magic():
+    call = "get_ipython().run_cell_magic('cloudtrain', '--on local', 'f(\\')\\')\\n')"
+    assert ambient.cell_text(call) == "f(')')"
+    assert ambient.cell_text("x = 1") == "x = 1"
