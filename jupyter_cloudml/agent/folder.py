@@ -48,8 +48,11 @@ def write_state(
 ) -> None:
     """Journal a state that the agent decided.
 
-    A live state is only written while no worker can have written a later one: before a start, or after an end.
+    A live state is only written while no worker can have written a later one: before a start, or after an end. Of a
+    job whose folder is gone the registry alone keeps the state.
     """
+    if not paths.root.is_dir():
+        return
     fields: dict[str, Any] = {"state": state}
     if reason:
         fields["reason"] = reason

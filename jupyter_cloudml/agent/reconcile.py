@@ -86,6 +86,7 @@ class Reconciler:
         self._tasks: set[asyncio.Task[None]] = set()
         self._safety: asyncio.TimerHandle | None = None
         self._telling: asyncio.TimerHandle | None = None
+        self._retrying: asyncio.TimerHandle | None = None
         self._busy_at = self._loop.time()
 
     # --- what the server asks -----------------------------------------------------------------------------------------
@@ -94,14 +95,18 @@ class Reconciler:
         """Look at one job, or at all that have not ended, and do what there is to do. Never raises."""
         self.touch()
         try:
-            for row in self._rows(job_id):
-                self._take_up(row)
-            self.start_what_fits()
-        except (
-            CloudMLError
-        ) as exc:  # the registry or the disk: nothing is lost, it is all written down
+            rows = self._rows(job_id)
+        except CloudMLError as exc:  # the registry: nothing is lost, it is all written down
             log.warning("cannot look: %s", exc)
-            self._loop.call_later(_TRY_AGAIN_S, self.look)
+            self._try_again()
+            rows = []
+        for row in rows:
+            try:
+                self._take_up(row)
+            except CloudMLError as exc:  # this job only: its neighbours go on
+                log.warning("cannot take up job %s: %s", row.id, exc)
+                self._try_again()
+        self.start_what_fits()
         self._look_again_later()
 
     def start_what_fits(self) -> None:
@@ -110,9 +115,18 @@ class Reconciler:
             self._start_what_fits()
         except CloudMLError as exc:
             log.warning("cannot start jobs: %s", exc)
-            self._loop.call_later(_TRY_AGAIN_S, self.look)
+            self._try_again()
         if self._waiting and self._telling is None:
             self._telling = self._loop.call_later(0.1, self._tell_reasons)
+
+    def _try_again(self) -> None:
+        """Look at everything once more, soon; many calls make one look."""
+        if self._retrying is None:
+            self._retrying = self._loop.call_later(_TRY_AGAIN_S, self._look_once_more)
+
+    def _look_once_more(self) -> None:
+        self._retrying = None
+        self.look()
 
     def keep_secrets(self, job_id: str, values: dict[str, str]) -> None:
         """Hold the values of a job's secrets in memory until it has ended."""
@@ -144,7 +158,7 @@ class Reconciler:
         """Stop watching; jobs go on by themselves."""
         for live in self._live.values():
             live.let_go()
-        for timer in (self._safety, self._telling):
+        for timer in (self._safety, self._telling, self._retrying):
             if timer is not None:
                 timer.cancel()
         for task in self._tasks:
@@ -176,8 +190,8 @@ class Reconciler:
         if not ref:
             self._queue(row)
             return
-        spec = read_spec(self._home.job(row.id))
         try:
+            spec = read_spec(self._home.job(row.id))
             target = self._places.open(TargetRef.parse(row.target), spec)
         except CloudMLError as exc:
             self._refuse(Waiting.of(row), exc)

@@ -35,6 +35,8 @@ def save(state: Any, *, step: int, keep: int = 3) -> Path:
         )
     folder = _folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if keep < 1:
+        raise BadInput(f"keep={keep!r} would keep nothing", hint="keep=1 keeps the newest only")
     kind = "torch" if "torch" in sys.modules else "pickle"
     path = folder / f"step-{step:012d}.{kind}"
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -46,6 +48,7 @@ def save(state: Any, *, step: int, keep: int = 3) -> Path:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    path.with_suffix(".pickle" if kind == "torch" else ".torch").unlink(missing_ok=True)
     for old in _all(folder)[:-keep]:
         old.unlink(missing_ok=True)
     if (job := context.current()) is not None:
@@ -64,10 +67,9 @@ def latest() -> Any | None:
 
 
 def latest_path() -> Path | None:
-    """Where the newest checkpoint lies: this job's own first, then that of the job it resumes."""
-    job = context.current()
-    folders = [_folder()] + ([job.resume_from] if job is not None and job.resume_from else [])
-    return next((found[-1] for folder in folders if (found := _all(folder))), None)
+    """Where the newest checkpoint lies, by the time it was written; a resumed job's came along."""
+    found = _all(_folder())
+    return found[-1] if found else None
 
 
 def latest_step() -> int:
@@ -111,8 +113,9 @@ def _folder() -> Path:
 
 
 def _all(folder: Path) -> list[Path]:
-    """The whole checkpoints in a folder, oldest step first."""
-    return sorted(path for path in folder.glob("step-*") if _NAME.fullmatch(path.name))
+    """The whole checkpoints in a folder, in the order in which they were written (those carried over keep their time)."""
+    found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
+    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 def _dump(state: Any, file: Any, kind: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ class JobContext:
     redactor: Redactor | None = None
     """Set where the job has secrets: what the SDK journals must not hold one."""
     data: dict[str, str] = field(default_factory=dict)
-    resume_from: Path | None = None
     step: int = 0
     flush: Callable[[], None] = lambda: None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -145,3 +146,19 @@ def test_an_idle_agent_leaves_and_the_next_nudge_starts_another(
     wait_until(lambda: not is_alive(first), "the idle agent's end")
     monkeypatch.setenv("CLOUDML_AGENT_IDLE_S", "60")
     assert place.ended(place.submit("x = 1")).state is JobState.SUCCEEDED
+
+
+def test_a_job_whose_folder_vanished_fails_and_its_neighbours_go_on(
+    place: Place, tmp_path: Path
+) -> None:
+    gone = place.submit(blocked(tmp_path))
+    pid = place.running(gone)
+    place.kill_agent()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(pid), "the worker's end")
+    shutil.rmtree(place.home.job(gone).root)
+    neighbour = place.submit("x = 1")
+    assert place.ended(neighbour).state is JobState.SUCCEEDED
+    lost = place.ended(gone)
+    assert lost.state is JobState.FAILED
+    assert "folder" in lost.error
