@@ -17,13 +17,13 @@ class LiveCard:
     def __init__(self, shell: Any, display_id: str) -> None:
         self._shell = shell
         self._id = display_id
-        self._can_update = hasattr(shell, "kernel")
+        self.can_update = hasattr(shell, "kernel")
         self._shown_at = 0.0
         self._last: Mapping[str, Any] | None = None
 
     def is_due(self) -> bool:
         """Whether enough time has passed for another update."""
-        return self._can_update and time.monotonic() - self._shown_at >= EVERY_S
+        return self.can_update and time.monotonic() - self._shown_at >= EVERY_S
 
     def show(self, snapshot: Mapping[str, Any], *, is_last: bool = False) -> None:
         """Show it now: the first time as a new display, then as an update of it. What looks the same is not sent again."""
@@ -32,12 +32,12 @@ class LiveCard:
         if self._last is not None and not is_last and _looks(snapshot) == _looks(self._last):
             return
         self._last = snapshot
-        if self._can_update or is_last:
-            self._publish(update=update and self._can_update)
+        if self.can_update or is_last:
+            self._publish(update=update and self.can_update)
 
     def show_again(self) -> None:
         """The cell was cleared: show the last snapshot as a new display."""
-        if self._last is not None and self._can_update:
+        if self._last is not None and self.can_update:
             self._publish(update=False)
 
     def _publish(self, *, update: bool) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import sys
+import threading
 import time
 from typing import Any
 
@@ -18,6 +20,8 @@ SECOND_INTERRUPT_S = 5.0
 CANCEL_WAIT_S = 60.0
 OUTPUT_EVERY_S = 0.1
 YOUNG_S = 1.0
+RUN_WAIT_S = 30.0
+RUN_EVERY_S = 0.2
 
 
 class Watch:
@@ -46,8 +50,24 @@ class Watch:
             return self._interrupted()
 
     def finish(self) -> None:
-        """The card's last picture."""
-        self.card.show(self.job.snapshot_of(self.follower), is_last=True)
+        """The card's last picture. A run that MLflow has not named yet is added to it a little later, from a thread."""
+        last = self.job.snapshot_of(self.follower)
+        self.card.show(last, is_last=True)
+        if not last["run_id"] and self.card.can_update:
+            here = contextvars.copy_context()  # what the thread sends still belongs to this cell
+            add = threading.Thread(
+                target=here.run, args=(self._add_run,), name="cloudml-card", daemon=True
+            )
+            add.start()
+
+    def _add_run(self) -> None:
+        deadline = time.monotonic() + RUN_WAIT_S
+        while time.monotonic() < deadline:
+            time.sleep(RUN_EVERY_S)
+            last = self.job.snapshot_of(self.follower)
+            if last["run_id"]:
+                self.card.show(last, is_last=True)
+                return
 
     def _follow(self, deadline: float | None = None) -> JobState | None:
         for batch in batches(self.follower, self._pace, deadline):

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import re
 
+from jupyter_cloudml.journal.atomic import write_json
+from jupyter_cloudml.magics.card import MIME
+from tests.magics.conftest import WAIT_S
+
 
 def test_output_result_names_and_objects_come_home(notebook):
     notebook.run("items = [1]\nalias = items\ndef grow(n): items.append(n); return len(items)")
@@ -309,3 +313,15 @@ def _wait_for_text(notebook, message_id, text):
         message = notebook.client.get_iopub_msg(timeout=60)
         if message["msg_type"] == "stream" and text in message["content"]["text"]:
             return
+
+
+def test_the_run_is_added_to_the_card_as_soon_as_mlflow_has_named_it(notebook):
+    card = notebook.run("%%cloudtrain\nx = 1").cards[-1]
+    assert not card["run_id"]
+    write_json(notebook.home.job(card["id"]).run, {"run_id": "r1", "experiment_id": "0"})
+    while True:
+        message = notebook.client.get_iopub_msg(timeout=WAIT_S)
+        shown = message["content"].get("data", {}).get(MIME, {})
+        if shown.get("id") == card["id"] and shown["run_id"] == "r1":
+            break
+    assert message["msg_type"] == "update_display_data"
