@@ -101,6 +101,8 @@ class Baseline:
 
     def _notes_of(self, ref: Ref, obj: Any) -> list[tuple[str, Any]]:
         if not ref & 1:
+            if self.reader.manifest["leaves"][ref >> 1]["k"] == "part":
+                return [("leaf", frames.snapshot(obj, self._fingerprint))]
             return [("leaf", _note_leaf(obj))]
         notes: list[tuple[str, Any]] = []
         for facet in facets_of(obj, self.namespace):
@@ -154,7 +156,8 @@ class Baseline:
     def _leaf_change(self, number: int, leaf: Any, note: Any) -> Any:
         kind = self.reader.manifest["leaves"][number]["k"]
         if kind == "part":
-            return ("frame", leaf) if frames.is_changed(leaf, note) else None
+            is_changed = frames.is_changed(leaf, note, self._fingerprint)
+            return ("frame", leaf) if is_changed else None
         if kind == "nd":
             if _note_leaf(leaf) != note:
                 raise Unpatchable
@@ -233,10 +236,7 @@ def holds(value: Any, targets: set[int]) -> bool:
 
 
 def _note_leaf(leaf: Any) -> Any:
-    package = type(leaf).__module__.partition(".")[0]
-    if package in ("pandas", "polars"):
-        return frames.snapshot(leaf)
-    if package == "torch":
+    if type(leaf).__module__.partition(".")[0] == "torch":
         place = (leaf.data_ptr(), tuple(leaf.shape), leaf.stride(), leaf.dtype, leaf.device)
         return place, leaf.requires_grad, leaf.grad if leaf.is_leaf else None
     interface = leaf.__array_interface__

@@ -122,8 +122,12 @@ class Outgoing:
         names, notes = dict(attempt.entries), dict(attempt.notes)
         patches = []
         for ref, change in changes.items():
-            sent = [(facet, _carried(attempt, patch)) for facet, patch in change.patches]
-            patches.append([ref, attempt.add(f"patch {ref}", sent)])
+            name = f"patch {ref}"
+            try:
+                sent = [(facet, _carried(attempt, patch)) for facet, patch in change.patches]
+            except Exception as exc:  # a user's __reduce__ in a frame's cell may raise anything
+                raise RootFailed(name, exc) from exc
+            patches.append([ref, attempt.add(name, sent)])
         attempt.entries.clear()
         for name, value in self.extra.items():
             attempt.add(f"extra {name}", value)

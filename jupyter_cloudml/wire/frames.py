@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import sys
+from collections.abc import Callable
 from typing import Any
 
+Fingerprint = Callable[[Any], "bytes | None"]
+
+_PLAIN = (str, bytes, int, float, complex, bool, type(None), decimal.Decimal)
+_TIMES = (datetime.date, datetime.datetime, datetime.timedelta)
+_ATOMS = frozenset((*_PLAIN, *_TIMES))
 _SPLIT_FROM = 1 << 20
 _SPLIT_COLUMNS = 32
 
@@ -51,15 +59,18 @@ def make_frame(
     return frame
 
 
-def snapshot(frame: Any) -> Any:
-    """A cheap copy to compare with later: copy-on-write where the package has it, else a whole copy."""
+def snapshot(frame: Any, fingerprint: Fingerprint) -> Any:
+    """A cheap copy to compare with later: copy-on-write where the package has it, else a whole copy.
+
+    Of cells that can change in place, such as lists, it has the ``fingerprint``.
+    """
     if type(frame).__module__.startswith("polars"):
         return frame.clone()
     import pandas as pd
 
     deep = int(pd.__version__.partition(".")[0]) < 3
     copy = frame.copy(deep=deep)
-    return copy, _labels(frame)
+    return copy, _labels(frame), _cells(frame, fingerprint)
 
 
 def _labels(frame: Any) -> Any:
@@ -72,11 +83,28 @@ def _labels(frame: Any) -> Any:
     )
 
 
-def is_changed(frame: Any, before: Any) -> bool:
-    """Whether ``frame`` differs from its snapshot in content, types, labels, names, attrs or flags."""
+def _cells(frame: Any, fingerprint: Fingerprint) -> list[bytes | None]:
+    """The fingerprints of the blocks whose cells can change in place; None for one that cannot be told."""
+    found = []
+    for block in frame._mgr.blocks:
+        values = block.values
+        if _holds_objects(values) and not set(map(type, values.flat)) <= _ATOMS:
+            found.append(fingerprint(values))
+    return found
+
+
+def _holds_objects(values: Any) -> bool:
+    return isinstance(values, sys.modules["numpy"].ndarray) and values.dtype.hasobject
+
+
+def is_changed(frame: Any, before: Any, fingerprint: Fingerprint) -> bool:
+    """Whether ``frame`` differs from its snapshot in content, types, labels, names, attrs or flags.
+
+    True also where that cannot be told, because a cell has no fingerprint.
+    """
     if type(frame).__module__.startswith("polars"):
         return not _same_polars(frame, before)
-    copy, labels = before
+    copy, labels, cells = before
     if _labels(frame) != labels or frame.shape != copy.shape:
         return True
     if any(
@@ -84,7 +112,9 @@ def is_changed(frame: Any, before: Any) -> bool:
         for old, new in zip(copy.axes, frame.axes, strict=True)
     ):
         return True
-    return not _same_blocks(frame._mgr.blocks, copy._mgr.blocks)
+    if not _same_blocks(frame._mgr.blocks, copy._mgr.blocks):
+        return True
+    return None in cells or _cells(frame, fingerprint) != cells
 
 
 def _same_polars(frame: Any, before: Any) -> bool:

@@ -102,6 +102,75 @@ def test_series_changed_in_place_and_index_travel(nb):
     assert nb.ns["kept"] == ("Index", "x")
 
 
+CELLS = {
+    "list": ("[1]", "cell.append(9)"),
+    "dict": ("{'k': 1}", "cell['k'] = 2"),
+    "array": ("np.zeros(2)", "cell[0] = 1"),
+    "nested list": ("([1], 'x')", "cell[0].append(9)"),
+    "object": ("types.SimpleNamespace(k=1)", "cell.k = 2"),
+}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_cell_of_an_object_column_changed_in_place_comes_home(nb, cell):
+    value, change = CELLS[cell]
+    nb.home(
+        f"""
+        import types, numpy as np, pandas as pd
+        df = pd.DataFrame({{'n': [1, 2], 'a': [None, 'text']}}, dtype=object)
+        df.at[0, 'a'] = {value}
+        s = pd.Series([None, 'text'], name='s', dtype=object)
+        s.at[0] = {value}
+        alias, expected = [df, s], {value}
+        """
+    )
+    df, s = nb.ns["df"], nb.ns["s"]
+    nb.far(f"for cell in (df.at[0, 'a'], s.at[0]): {change}", "df", "s")
+    nb.home(change.replace("cell", "expected"))
+    assert nb.ns["alias"][0] is nb.ns["df"] is df
+    assert nb.ns["alias"][1] is nb.ns["s"] is s
+    assert repr(df.at[0, "a"]) == repr(s.at[0]) == repr(nb.ns["expected"])
+    assert df["a"].tolist()[1:] == s.tolist()[1:] == ["text"]
+    assert df["n"].tolist() == [1, 2]
+    assert s.name == "s"
+
+
+def test_object_columns_that_were_only_read_send_no_patch(nb):
+    nb.home(
+        """
+        import datetime, functools, numpy as np, pandas as pd
+        count = 0
+        def function():
+            global count
+            count += 1
+        class Own:
+            def __init__(self): self.k = [1]
+            def read(self): return sum(self.k)
+        df = pd.DataFrame({'a': [[1], {'k': {2, 'x'}}, np.zeros(3)], 't': ['x', 'y', None]}, dtype=object)
+        own = pd.Series([Own(), function, pd.DataFrame({'x': [[1]]})])
+        text = pd.Series(['x', datetime.date(2024, 1, 1), 1.5], dtype=object)
+        """
+    )
+    nb.far(
+        """
+        seen = [sum(df.at[0, 'a']), df.describe().shape, own[0].read(), own[1](), text.map(str).tolist()]
+        grouped = df.groupby('t').size()
+        """,
+        "df",
+        "own",
+        "text",
+    )
+    assert nb.ns["seen"][2] == 1
+    assert nb.result["patches"] == []
+
+
+def test_cell_that_became_unable_to_travel_is_said(nb):
+    nb.home("import pandas as pd\ns = pd.Series([[1], 'text'])")
+    applied = nb.far("s[0].append(n for n in [1])", "s")
+    assert "Series that changed in place" in applied.left_out
+    assert nb.ns["s"].tolist() == [[1], "text"]
+
+
 def test_polars_frame_arrives_changes_in_place_and_returns(nb):
     pytest.importorskip("polars")
     nb.home(
