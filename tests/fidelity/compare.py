@@ -56,7 +56,7 @@ def compare(
         _forget_unseeded(left, right, text)
         what = _what(left, right, before)
         if again is not None and what:
-            chance = _kinds(_what(left, again[index], {}))
+            chance = _kinds(_what(left, again[index], {})) - {"trouble"}
             what = [line for line in what if line.partition(":")[0] not in chance]
         if what:
             found.append(Difference(cell_id=left.cell.id, what=tuple(what)))
