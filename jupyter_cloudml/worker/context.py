@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ class JobContext:
     writer: JournalWriter
     redactor: Redactor | None = None
     """Set where the job has secrets: what the SDK journals must not hold one."""
-    data: dict[str, str] = field(default_factory=dict)
     step: int = 0
     flush: Callable[[], None] = lambda: None
 

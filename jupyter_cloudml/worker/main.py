@@ -235,7 +235,6 @@ class _Job:
                 job_id=spec.id,
                 rank=self.rank,
                 params={name: decoded.names.get(name, spec.params[name]) for name in spec.params},
-                data=dict(spec.data),
                 paths=self.paths,
                 writer=self.writer,
                 redactor=self.redactor if self.redactor else None,

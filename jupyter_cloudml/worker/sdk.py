@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sized
 from itertools import count
+from operator import index
 from typing import Any, TypeVar
 
 from ..core import events
@@ -40,16 +41,18 @@ def log(step: int | None = None, **metrics: Any) -> None:
     if job.redactor is not None:
         metrics = job.redactor.tree(metrics)
     try:
-        job.writer.append_metrics(metrics, int(step))
-    except (TypeError, ValueError) as exc:
-        raise _not_a_number(step, metrics) from exc
-
-
-def _not_a_number(step: Any, metrics: dict[str, Any]) -> BadInput:
-    if not isinstance(step, int):
-        return BadInput(
+        whole = index(step)
+    except TypeError as exc:
+        raise BadInput(
             f"step={step!r} is not a whole number", hint="cloudml.log(loss=0.3, step=7)"
-        )
+        ) from exc
+    try:
+        job.writer.append_metrics(metrics, whole)
+    except (TypeError, ValueError) as exc:
+        raise _not_a_number(metrics) from exc
+
+
+def _not_a_number(metrics: dict[str, Any]) -> BadInput:
     for name, value in metrics.items():
         try:
             float(value)
