@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -14,13 +15,14 @@ from ..client.administration import Removed, agent_status, prune_jobs, stop_agen
 from ..client.doctor import check_all
 from ..client.follow import Pace, batches
 from ..client.job import Job, texts
-from ..client.lookup import HEADER, get, row_line
+from ..client.lookup import HEADER, get, row_json, row_line
 from ..client.lookup import jobs as list_jobs
 from ..client.programs import submit_program
 from ..client.session import configuration, current_session
 from ..client.text import one_line, size, table
 from ..core.errors import BadInput
 from ..core.states import JobState
+from ..journal.disk import unavailable
 from ..targets.registry import names as target_names
 
 OK, FAILED = 0, 1
@@ -31,7 +33,7 @@ def jobs(*, as_json: bool, limit: str = "20", **conditions: Any) -> int:
         raise BadInput(f"-n {limit!r} is not a number")
     rows = list_jobs(**conditions, limit=int(limit))
     if as_json:
-        _print_json([row.to_json() for row in rows])
+        _print_json([row_json(row) for row in rows])
     else:
         now = time.time()
         print(table(HEADER, [row_line(row, now=now) for row in rows]) if rows else "no jobs")
@@ -59,15 +61,13 @@ def pull(*, as_json: bool, job: str, outputs: tuple[str, ...] = (), to: str = ""
     found = get(job)
     values = found.pull(*outputs)
     if to:
-        with Path(to).open("wb") as file:
-            pickle.dump(values, file, protocol=pickle.HIGHEST_PROTOCOL)
+        _write_values(Path(to), values)
     shown = {name: repr(value)[:200] for name, value in values.items()}
     if as_json:
         _print_json({"id": found.id, "values": shown, "file": to or None})
     else:
-        print(
-            table(["name", "value"], [[name, text.splitlines()[0]] for name, text in shown.items()])
-        )
+        heads = [[name, (text.splitlines() or [""])[0]] for name, text in shown.items()]
+        print(table(["name", "value"], heads))
     return OK
 
 
@@ -205,6 +205,33 @@ def _follow(job: Job, as_json: bool) -> int:
     else:
         print(one_line(snapshot), file=sys.stderr)
     return OK if follower.final is JobState.SUCCEEDED else FAILED
+
+
+def _write_values(path: Path, values: dict[str, Any]) -> None:
+    """Put ``values`` under ``path``, whole or not at all; what was there stays when it raises.
+
+    Raises:
+        BadInput: a value cannot be pickled, or ``path`` is a folder.
+        Unavailable: the disk refuses.
+    """
+    import cloudpickle
+
+    if path.is_dir():
+        raise BadInput(f"--to {str(path)!r} is a folder", hint="name a file")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            cloudpickle.dump(values, file)
+        temporary.replace(path)
+    except OSError as exc:
+        raise unavailable(path, exc) from exc
+    except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError) as exc:
+        raise BadInput(
+            f"the values cannot be written to {str(path)!r}: {exc}", hint="name others with -o"
+        ) from exc
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _removed_json(item: Removed) -> dict[str, Any]:

@@ -86,7 +86,13 @@ JOB_FLAGS: tuple[Flag, ...] = (
         help="GPUs per node: 2, or A100:4",
     ),
     Flag(names=("--cpus",), word="cpus", fold=keep, takes="N", help="CPU cores per node"),
-    Flag(names=("--memory",), word="memory", fold=keep, takes="16G", help="main memory per node"),
+    Flag(
+        names=("--memory",),
+        word="memory",
+        fold=keep,
+        takes="16G",
+        help="main memory per node; local records it and does not limit it",
+    ),
     Flag(names=("--num-nodes",), word="num_nodes", fold=keep, takes="N", help="number of nodes"),
     Flag(
         names=("--nproc-per-node",),
@@ -101,7 +107,7 @@ JOB_FLAGS: tuple[Flag, ...] = (
         fold=names,
         takes="a,b",
         completes="variable",
-        help="send these names too, whatever the cell reads",
+        help="send only these data names; functions, classes and modules still travel",
     ),
     Flag(
         names=("-o", "--outputs"),
@@ -136,7 +142,7 @@ JOB_FLAGS: tuple[Flag, ...] = (
         fold=pairs,
         arity=MANY,
         takes="name=URI ...",
-        help="data by name",
+        help="not in this version: read the URI in the cell",
     ),
     Flag(
         names=("-r", "--requirements"),
@@ -144,7 +150,7 @@ JOB_FLAGS: tuple[Flag, ...] = (
         fold=keep,
         takes="requirements.txt",
         completes="file",
-        help="packages that the far end needs",
+        help="not in this version: install packages in the kernel's environment",
     ),
     Flag(
         names=("--env",),
@@ -188,7 +194,7 @@ JOB_FLAGS: tuple[Flag, ...] = (
         word="checkpoint",
         fold=keep,
         takes="URI",
-        help="where checkpoints go",
+        help="not in this version: checkpoints lie in the job's folder, --resume finds them",
     ),
     Flag(
         names=("--resume",),
@@ -196,7 +202,7 @@ JOB_FLAGS: tuple[Flag, ...] = (
         fold=keep,
         takes="JOB",
         completes="job",
-        help="start from the newest checkpoint of that job",
+        help="start from the newest checkpoint of that job (its id or name)",
     ),
     Flag(
         names=("--dry-run",),

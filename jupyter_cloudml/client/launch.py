@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ..agent.ledger import Capacity
@@ -26,6 +27,7 @@ from ..wire import BlobStore, Encoded, Limits, encode
 from ..worker import ambient, local_modules
 from ..worker.local_modules import state_of
 from ..worker.redact import Redactor
+from .lookup import get
 from .options import SubmitOptions, build_spec, refuse_unbound_outputs
 from .origin import look_at_git
 from .secrets import known_secrets, refuse_written_secrets, secret_values, without_secrets
@@ -48,6 +50,8 @@ class Source:
     execution_count: int = 1
     file: str = ""
     """The name that the shell gives to the code of the cell."""
+    script: tuple[str, ...] = ()
+    """A script's path and its arguments: it has them as ``sys.argv``, and its folder first in ``sys.path``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +107,7 @@ def prepare(
     blobs: BlobStore,
 ) -> Prepared:
     """Check everything and encode the values into ``blobs``; starts nothing (this is also ``--dry-run``)."""
+    refuse_without_effect(options)
     spec = build_spec(
         options,
         source.text,
@@ -148,7 +153,7 @@ def refuse_impossible(spec: JobSpec, there: Capacity) -> None:
     """Refuse what this machine can never give; it would wait for ever, or be given less without a word.
 
     Raises:
-        BadInput: more GPUs, CPU cores, memory or processes than there are; checkpoints that nothing would put there.
+        BadInput: more GPUs, CPU cores, memory or processes than there are.
     """
     wish = spec.resources
     of_type = f"{wish.gpu_type}:" if wish.gpu_type else ""
@@ -174,11 +179,36 @@ def refuse_impossible(spec: JobSpec, there: Capacity) -> None:
             f"--nproc-per-node {wish.nproc_per_node}: target 'local' starts one process",
             hint="start more from the cell (torch.multiprocessing, joblib), or name another target with --on",
         )
-    if "://" in spec.checkpoint_uri:
-        raise BadInput(
-            f"--checkpoint {spec.checkpoint_uri}: target 'local' keeps checkpoints in the job's folder",
-            hint="leave the flag out; --resume JOB finds them",
-        )
+
+
+def refuse_without_effect(options: SubmitOptions) -> None:
+    """Refuse what no target of this version would do; it would be passed over without a word.
+
+    Raises:
+        BadInput: packages to install, data to fetch, or a place for checkpoints.
+    """
+    for flag, value, why, way_out in (
+        (
+            "--requirements",
+            options.requirements,
+            "this version installs no packages for a job",
+            "install them in the kernel's environment",
+        ),
+        (
+            "--data",
+            " ".join(f"{name}={uri}" for name, uri in options.data.items()),
+            "this version fetches no data for a job",
+            "read the URI in the cell",
+        ),
+        (
+            "--checkpoint",
+            options.checkpoint,
+            "this version keeps checkpoints in the job's folder",
+            "leave the option out; --resume JOB finds them",
+        ),
+    ):
+        if value:
+            raise BadInput(f"{flag} {value}: {why}", hint=way_out)
 
 
 def _capture(source: Source, spec: JobSpec) -> tuple[CellNames, CapturePlan]:
@@ -228,7 +258,7 @@ def _parameters(namespace: dict[str, Any], params: Mapping[str, Any]) -> Iterato
 def _with_resume(session: Session, spec: JobSpec) -> JobSpec:
     if not spec.resume_from:
         return spec
-    whole = session.job_id(spec.resume_from)
+    whole = get(spec.resume_from.strip(), session=session).id
     if not any(session.paths(whole).checkpoints.glob("step-*")):
         raise NotFound(
             f"--resume {spec.resume_from}: job {whole} has no checkpoint",
@@ -242,6 +272,10 @@ def _ambient(source: Source, is_local: bool) -> dict[str, Any]:
     state = ambient.collect(source.namespace, is_local=is_local)
     if source.file:
         state["cell_file"] = source.file
+    if source.script:
+        state["argv"] = list(source.script)
+        if is_local:
+            state["path"].insert(0, str(Path(source.script[0]).resolve().parent))
     secrets = known_secrets()
     if not secrets:
         return state

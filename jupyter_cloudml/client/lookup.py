@@ -8,6 +8,7 @@ from typing import Any
 from ..core.errors import BadInput, NotFound
 from ..core.states import JobState
 from ..journal.rows import JobRow
+from ..tracking.config import without_userinfo
 from .job import Job
 from .options import suggestion
 from .session import Session, current_session
@@ -81,5 +82,5 @@ HEADER = ["job", "name", "state", "target", "submitted", "ran", "first line"]
 
 
 def row_json(row: JobRow) -> dict[str, Any]:
-    """A job's record as strict JSON."""
-    return row.to_json()
+    """A job's record as strict JSON, without the password of its tracking server."""
+    return {**row.to_json(), "tracking_uri": without_userinfo(row.tracking_uri)}

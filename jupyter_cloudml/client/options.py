@@ -122,7 +122,7 @@ def build_spec(
         resources=resources,
         inputs=options.inputs,
         outputs=() if options.no_return else options.outputs,
-        params=_checked_params({**_params_of(options.params_file), **options.params}),
+        params=_checked_params({**params_of(options.params_file), **options.params}),
         data=dict(options.data),
         env={key: str(value) for key, value in options.env.items()},
         secrets=options.secrets,
@@ -197,7 +197,12 @@ def _text_of(flag: str, path: str) -> str:
         raise BadInput(f"{flag} {path!r} cannot be read: {why}") from exc
 
 
-def _params_of(path: str) -> dict[str, Any]:
+def params_of(path: str) -> dict[str, Any]:
+    """The parameters that a YAML file gives; none without a file.
+
+    Raises:
+        BadInput: it cannot be read, or is no mapping of names to values.
+    """
     if not path:
         return {}
     import yaml

@@ -11,7 +11,7 @@ from ..core.errors import BadInput
 from .flags import literal
 from .job import Job
 from .launch import Source, launch
-from .options import options_from
+from .options import options_from, params_of
 from .origin import origin
 from .session import configuration, current_session
 
@@ -36,7 +36,8 @@ def submit_program(
     if code:
         source = Source(text=code, namespace={}, kind="code")
     elif file.endswith(".ipynb"):
-        parameters = {**options.params}
+        said = {name: _value(value) for name, value in options.params.items()}
+        parameters = {**params_of(options.params_file), **said}
         source = Source(
             text=_notebook(Path(file), output, parameters), namespace={}, kind="notebook"
         )
@@ -54,25 +55,28 @@ def submit_program(
 
 
 def _script(path: Path, arguments: Sequence[str]) -> Source:
-    """A script sees ``__file__`` and, when it has arguments, ``sys.argv`` (set by one line in front of its own)."""
-    text = _text(path)
-    if arguments:
-        text = f"import sys; sys.argv[:] = {[str(path), *arguments]!r}\n{text}"
-    return Source(text=text, namespace={}, kind="script", values={"__file__": str(path.absolute())})
+    """A script sees ``__file__``, ``sys.argv`` and its own folder on ``sys.path``, as under ``python script.py``."""
+    return Source(
+        text=_text(path),
+        namespace={},
+        kind="script",
+        values={"__file__": str(path.absolute())},
+        script=(str(path), *arguments),
+    )
+
+
+def _value(said: Any) -> Any:
+    return literal(said) if isinstance(said, str) else said
 
 
 def _notebook(path: Path, output: str, parameters: Mapping[str, Any]) -> str:
     """Code that executes a notebook with papermill and keeps every output, also of a run that fails."""
     _text(path)
     target = Path(output) if output else path.with_name(f"{path.stem}.executed.ipynb")
-    said = {
-        name: literal(value) if isinstance(value, str) else value
-        for name, value in parameters.items()
-    }
     return (
         "import papermill\n"
         f"_ = papermill.execute_notebook({str(path.absolute())!r}, {str(target.absolute())!r}, "
-        f"parameters={said!r}, cwd={str(path.absolute().parent)!r}, progress_bar=False)\n"
+        f"parameters={dict(parameters)!r}, cwd={str(path.absolute().parent)!r}, progress_bar=False)\n"
         f"print('executed notebook:', {str(target.absolute())!r})"
     )
 

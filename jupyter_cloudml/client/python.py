@@ -146,7 +146,10 @@ def _origin() -> Origin:
 
 
 def _options(words: Mapping[str, Any]) -> SubmitOptions:
-    return options_from(words, configuration().defaults.given())
+    options = options_from(words, configuration().defaults.given())
+    if options.dry_run:
+        raise BadInput("dry_run is for %%cloudtrain --dry-run", hint="leave dry_run out")
+    return options
 
 
 def _with(options: SubmitOptions, **changes: Any) -> SubmitOptions:

@@ -11,6 +11,8 @@ from ..core.errors import BadInput
 from ..wire import BlobStore
 from .session import blob_digests, inline_bytes
 
+MIN_LENGTH = 4
+"""A shorter value stands in half of all texts by chance: it can be neither found nor redacted."""
 _given: dict[str, str] = {}
 
 
@@ -23,7 +25,7 @@ def secret_values(names: Iterable[str], environ: Mapping[str, str]) -> dict[str,
     """The values of ``names``; they may go over the agent's private socket and nowhere else. They are known from now on.
 
     Raises:
-        BadInput: a name is not set here; the message never holds a value.
+        BadInput: a name is not set here, or too short to be found again; the message never holds a value.
     """
     found = {}
     for name in names:
@@ -31,6 +33,11 @@ def secret_values(names: Iterable[str], environ: Mapping[str, str]) -> dict[str,
             raise BadInput(
                 f"--secret {name} is not set in this kernel's environment",
                 hint=f"set it before Jupyter starts, or run: import os, getpass; os.environ[{name!r}] = getpass.getpass()",
+            )
+        if len(environ[name]) < MIN_LENGTH:
+            raise BadInput(
+                f"--secret {name} is shorter than {MIN_LENGTH} characters and could not be kept out of outputs",
+                hint="use a longer secret, or pass it by --env if it is none",
             )
         found[name] = environ[name]
     _given.update(found)
@@ -42,7 +49,7 @@ def without_secrets(
 ) -> dict[str, str]:
     """``environ`` without the secrets, and without any other variable that holds a secret's value."""
     hidden = set(names)
-    known = [value for value in values if len(value) >= 4]
+    known = [value for value in values if len(value) >= MIN_LENGTH]
     return {
         key: text
         for key, text in environ.items()
@@ -60,8 +67,6 @@ def refuse_written_secrets(
     """
     text = json.dumps(manifest) if secrets else ""
     for name, value in secrets.items():
-        if len(value) < 4:
-            continue
         if value in source:
             raise BadInput(
                 f"the cell's own text holds the secret {name}",

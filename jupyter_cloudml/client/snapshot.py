@@ -12,6 +12,7 @@ from typing import Any
 from ..core.states import JobState
 from ..journal.rows import JobRow
 from ..journal.view import JobView
+from ..tracking.config import without_userinfo
 
 VERSION = 1
 MAX_SERIES = 16
@@ -59,7 +60,7 @@ def snapshot(
         "run_id": run_id,
         "experiment": row.experiment,
         "experiment_id": run.get("experiment_id") or row.experiment_id,
-        "tracking_uri": run.get("tracking_uri") or row.tracking_uri,
+        "tracking_uri": without_userinfo(str(run.get("tracking_uri") or row.tracking_uri)),
         "links": _links(run, row),
     }
 
@@ -91,7 +92,7 @@ def _error(row: JobRow, seen: Mapping[str, Any]) -> dict[str, str] | None:
 
 def _links(run: Mapping[str, Any], row: JobRow) -> dict[str, str]:
     """Where a browser finds the run, when a server keeps it."""
-    uri = str(run.get("tracking_uri") or row.tracking_uri)
+    uri = without_userinfo(str(run.get("tracking_uri") or row.tracking_uri))
     run_id = run.get("run_id") or row.run_id
     experiment = run.get("experiment_id") or row.experiment_id
     if not uri.startswith(("http://", "https://")) or not run_id or not experiment:

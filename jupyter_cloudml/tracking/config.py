@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -40,6 +41,11 @@ def tracking_uri(environ: Mapping[str, str], home: Path, *, cwd: Path | None = N
         return given
     query = f"?{given.partition('?')[2]}" if "?" in given else ""
     return f"sqlite:///{(cwd or Path.cwd()) / path}{query}"
+
+
+def without_userinfo(uri: str) -> str:
+    """``uri`` without ``user:password@``: what may be shown."""
+    return re.sub(r"^([A-Za-z][\w+.-]*://)[^/]*@", r"\1", uri)
 
 
 def scheme_of(uri: str) -> str:

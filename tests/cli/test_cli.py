@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pickle
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 from jupyter_cloudml.agent import nudge as agent
 from jupyter_cloudml.cli.main import VERBS, main
-from jupyter_cloudml.core.errors import Unavailable
+from jupyter_cloudml.cli.verbs import _write_values
+from jupyter_cloudml.client import programs
+from jupyter_cloudml.core.errors import BadInput, Unavailable
 from jupyter_cloudml.journal.home import DataHome
 from jupyter_cloudml.journal.lease import lease_holder
 
@@ -36,6 +39,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataHome]:
     while lease_holder(made.agent_lock) is not None and time.monotonic() < deadline:
         time.sleep(0.01)
     patch.undo()
+
+
+class Sent:
+    id, home = "0" * 12, None
 
 
 @pytest.fixture
@@ -76,6 +83,35 @@ def test_a_script_is_main_and_has_its_arguments_and_file(cli, tmp_path):
     assert cli("run", str(script))[0] == 0
 
 
+def test_a_script_finds_the_modules_beside_it_and_its_lines_keep_their_numbers(cli, tmp_path):
+    (tmp_path / "beside_the_script.py").write_text("value = 7\n")
+    script = tmp_path / "train.py"
+    script.write_text(
+        "from __future__ import annotations\nimport sys, beside_the_script\n"
+        "print(beside_the_script.value, sys.argv, sys._getframe().f_lineno)\n"
+    )
+    assert cli("run", str(script), "--", "a")[1] == f"7 {[str(script), 'a']} 3\n"
+    assert cli("run", str(script))[1] == f"7 {[str(script)]} 3\n"
+
+
+def test_a_notebook_gets_the_parameters_of_the_file_and_p_wins(tmp_path):
+    params = tmp_path / "params.yaml"
+    params.write_text("lr: 0.5\nepochs: 3\nlabel: '1'\n")
+    notebook = tmp_path / "n.ipynb"
+    notebook.write_text("{}")
+    sent = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(programs, "launch", lambda _, source, *rest: sent.append(source) or Sent())
+        programs.submit_program(
+            file=str(notebook),
+            code="",
+            output="",
+            arguments=(),
+            words={"params_file": str(params), "params": {"lr": 0.1}},
+        )
+    assert "parameters={'lr': 0.1, 'epochs': 3, 'label': '1'}" in sent[0].text
+
+
 def test_jobs_are_listed_as_text_and_json(cli, job):
     code, out, _ = cli("jobs")
     assert code == 0
@@ -97,6 +133,14 @@ def test_pull_writes_values_to_a_file(cli, job, tmp_path):
     assert code == 0
     assert json.loads(out)["values"] == {"value": "[1, 2]"}
     assert pickle.loads(file.read_bytes()) == {"value": [1, 2]}
+
+
+def test_pull_that_cannot_write_is_one_line_and_leaves_nothing(cli, job, tmp_path):
+    assert cli("pull", job, "--to", str(tmp_path))[0] == 2
+    assert cli("pull", job, "--to", str(tmp_path / "none" / "v.pkl"))[0] == 3
+    with pytest.raises(BadInput, match="cannot be written"):
+        _write_values(tmp_path / "v.pkl", {"lock": threading.Lock()})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_retry_runs_the_job_again_and_cancel_stops_a_running_one(cli, job):

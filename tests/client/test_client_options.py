@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from jupyter_cloudml.client.flags import JOB_FLAGS, parse_line
+from jupyter_cloudml.client.launch import refuse_without_effect
 from jupyter_cloudml.client.options import build_spec, options_from
+from jupyter_cloudml.client.python import remote, submit
 from jupyter_cloudml.core.errors import BadInput
 from jupyter_cloudml.core.spec import Origin
+from jupyter_cloudml.tracking.config import without_userinfo
 
 
 def words(line):
@@ -121,3 +124,37 @@ def test_a_parameters_file_that_is_no_mapping_is_refused(tmp_path):
     file.write_text("- 1\n")
     with pytest.raises(BadInput, match="no mapping"):
         spec(f"-f {file}")
+
+
+@pytest.mark.parametrize(
+    ("line", "defaults", "says"),
+    [
+        ("-r no-such-file.txt", {}, "--requirements .*kernel's environment"),
+        ("--data train=s3://b/x", {}, "--data train=s3://b/x.*in the cell"),
+        ("--checkpoint /somewhere", {}, "--checkpoint .*job's folder.*--resume"),
+        ("", {"requirements": "r.txt"}, "--requirements"),
+        ("", {"checkpoint": "s3://b/c"}, "--checkpoint"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(line, defaults, says):
+    with pytest.raises(BadInput, match=says):
+        refuse_without_effect(options_from(words(line), defaults))
+
+
+def test_dry_run_from_python_is_refused_and_runs_nothing():
+    for start in (lambda: submit("1", dry_run=True), lambda: remote(dry_run=True)(print)):
+        with pytest.raises(BadInput, match="%%cloudtrain --dry-run"):
+            start()
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("https://me:pass@host:5000/a@b", "https://host:5000/a@b"),
+        ("postgresql+psycopg://me:p@ss@host/db", "postgresql+psycopg://host/db"),
+        ("sqlite:////home/a@b/mlflow.db", "sqlite:////home/a@b/mlflow.db"),
+        ("http://host:5000", "http://host:5000"),
+    ],
+)
+def test_a_tracking_uri_is_shown_without_its_password(uri, shown):
+    assert without_userinfo(uri) == shown

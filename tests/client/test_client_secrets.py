@@ -40,3 +40,9 @@ def test_harmless_values_pass(tmp_path):
     blobs = BlobStore(tmp_path, fan_out=True)
     encoded = encode({"x": [1, 2]}, namespace={}, blobs=blobs)
     refuse_written_secrets({"A": VALUE}, "x", encoded.manifest, blobs)
+
+
+def test_a_secret_too_short_to_be_redacted_is_refused_by_name():
+    with pytest.raises(BadInput, match="--secret PIN is shorter than 4") as caught:
+        secret_values(["PIN"], {"PIN": "739"})
+    assert "739" not in str(caught.value)

@@ -29,7 +29,7 @@ MISTAKES = [
     ("-f broken.yaml", "-f 'broken.yaml' is not YAML, line 3: "),
     ("-f list.yaml", "holds no mapping of names to values"),
     ("-f evil.yaml", "BadInput: -f 'evil.yaml' is not YAML"),
-    ("-r nosuch.txt", "-r 'nosuch.txt' cannot be read"),
+    ("-r nosuch.txt", "this version installs no packages for a job"),
     ("--secret NO_SUCH", "BadInput: --secret NO_SUCH is not set in this kernel's environment"),
     ("--env foo", "--env 'foo' is not of the form name=value"),
     ("--retries -1", "is not a whole number of 0 or more"),
