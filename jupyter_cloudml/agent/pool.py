@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MAX_ZYGOTES = 2
 _HOPELESS_S = 600.0
-_REFILL_DELAY_S = 0.03
+_REFILL_DELAY_S = 0.1
 _GIVE_WAY_S = 10.0
 _KEPT_EXIT_CODES = 4096
 
