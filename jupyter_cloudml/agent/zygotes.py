@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -62,7 +61,6 @@ class Zygote:
         self.is_ready = False
         self.was_ready = False
         self.is_gone = False
-        self._gave_way = False
         self._on_change = on_change
         self._on_exit = on_exit
         self._wanted = spares
@@ -129,22 +127,6 @@ class Zygote:
         self._forked.append(born)
         self._order({"fork": "forwarder", "home": str(home)}, stdin)
         return born
-
-    def give_way(self, at_most_s: float) -> None:
-        """While it still imports: stand still, once, until ``go_on`` or for so long.
-
-        The first job of a cold machine is a plain process that imports the same packages; it must not share the cores.
-        """
-        if self.is_ready or self.is_gone or self._gave_way:
-            return
-        self._gave_way = True
-        self._process.send_signal(signal.SIGSTOP)
-        self._loop.call_later(at_most_s, self.go_on)
-
-    def go_on(self) -> None:
-        """The end of ``give_way``. Safe to repeat."""
-        if self._gave_way and not self.is_gone:
-            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End it and its spares; workers go on. Safe to repeat."""
