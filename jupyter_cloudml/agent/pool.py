@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 MAX_ZYGOTES = 2
 _HOPELESS_S = 600.0
 _REFILL_DELAY_S = 0.1
+_GIVE_WAY_S = 10.0
 _KEPT_EXIT_CODES = 4096
 
 
@@ -153,6 +154,8 @@ class Pool:
         if zygote is not None and spare is not None:
             self._loop.call_later(_REFILL_DELAY_S, zygote.refill)
             return HeldSpare(spare, message)
+        if zygote is not None:
+            zygote.give_way(_GIVE_WAY_S)
         return HeldSpawn(self._spawn(request, assignment.environment), message)
 
     def exit_code(self, pid: int) -> int | None:
@@ -160,6 +163,8 @@ class Pool:
         if process is not None and process.poll() is not None:
             self._note_exit(pid, process.returncode)
             del self._spawned[pid]
+            for zygote in () if self._spawned else self._zygotes.values():
+                zygote.go_on()
         return self._exit_codes.get(pid)
 
     # --- inside -------------------------------------------------------------------------------------------------------

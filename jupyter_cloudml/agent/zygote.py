@@ -2,8 +2,9 @@
 
 Messages are JSON datagrams over one socket pair with the agent. To here, each with one descriptor beside it:
 ``{"fork": "spare"}`` (the spare's end of its door) and ``{"fork": "forwarder", "home": …}`` (its standard input).
-From here: ``{"ready": {"sites": […], "missing": […]}}``, ``{"forked": pid, "role": …}`` and
-``{"exit": pid, "code": n}`` (minus a signal's number). It ends when the agent's end closes.
+From here: ``{"awake": pid}`` (from now on it dies with the agent, even while it is stopped),
+``{"ready": {"sites": […], "missing": […]}}``, ``{"forked": pid, "role": …}`` and ``{"exit": pid, "code": n}`` (minus a
+signal's number). It ends when the agent's end closes.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def main(control_fd: int, parent: int, level: str) -> None:
     if os.getppid() != parent:
         return
     control = socket.socket(fileno=control_fd)
+    _send(control, {"awake": os.getpid()})
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     missing = preload.import_all(level)
     sys.argv[:] = [""]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -61,6 +62,9 @@ class Zygote:
         self.is_ready = False
         self.was_ready = False
         self.is_gone = False
+        self._is_awake = False
+        self._gives_way = False
+        self._gave_way = False
         self._on_change = on_change
         self._on_exit = on_exit
         self._wanted = spares
@@ -128,6 +132,25 @@ class Zygote:
         self._order({"fork": "forwarder", "home": str(home)}, stdin)
         return born
 
+    def give_way(self, at_most_s: float) -> None:
+        """While it still imports: stand still, once, until ``go_on`` or for so long.
+
+        The first job of a cold machine is a plain process that imports the same packages; it must not share the cores.
+        It is stopped only when it has said that it dies with this process: a stopped orphan would stay for ever.
+        """
+        if self.is_ready or self.is_gone or self._gave_way:
+            return
+        self._gave_way = self._gives_way = True
+        self._loop.call_later(at_most_s, self.go_on)
+        if self._is_awake:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """The end of ``give_way``. Safe to repeat."""
+        if self._gives_way and not self.is_gone:
+            self._gives_way = False
+            self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """End it and its spares; workers go on. Safe to repeat."""
         if self.is_gone:
@@ -165,7 +188,11 @@ class Zygote:
         self._take_news(json.loads(data))
 
     def _take_news(self, news: dict[str, Any]) -> None:
-        if "ready" in news:
+        if "awake" in news:
+            self._is_awake = True
+            if self._gives_way:
+                self._process.send_signal(signal.SIGSTOP)
+        elif "ready" in news:
             self._sites = news["ready"]["sites"]
             self._stamp = site_stamp(self._sites)
             self.is_ready = self.was_ready = True

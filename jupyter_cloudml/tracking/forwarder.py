@@ -216,6 +216,11 @@ class Forwarder:
         self._links.close()
         self.registry.close()
 
+    @property
+    def has_told_all(self) -> bool:
+        """Whether MLflow knows of every open job's end already; the registry learns it from the next agent."""
+        return self.live_jobs == self.open_jobs == len(self._foretold.keys() & self._jobs.keys())
+
     def next_try_s(self) -> float | None:
         """Seconds until a store that is down may be tried again."""
         return self._links.next_try_s()
@@ -266,7 +271,7 @@ def _serve(forwarder: Forwarder, nudges: Nudges, idle_s: float) -> None:
 def _patience_s(forwarder: Forwarder, idle_s: float) -> float:
     """How long nothing may happen before this process has no more use."""
     if forwarder.is_orphan:
-        return ORPHAN_S if forwarder.open_jobs else 0.0
+        return 0.0 if forwarder.has_told_all else ORPHAN_S
     return max(OUTAGE_S, idle_s) if forwarder.open_jobs else idle_s
 
 

@@ -95,6 +95,7 @@ def test_resume_takes_up_the_newest_checkpoint(notebook):
 def test_a_kernel_that_restarts_in_mid_job_attaches_to_it_again(notebook, another_kernel):
     gate = notebook.cwd / "gate"
     lost = another_kernel()
+    lost.run("%cloudconfig --no-batch")  # a restart interrupts first; in batch that would cancel
     running = lost.start(
         "%%cloudtrain long\nimport os, time\nprint('before')\n"
         f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)\nprint('after')\nbound = [1]"
