@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.errors import Corrupt, NotFound
@@ -13,9 +14,10 @@ from ..core.states import JobState
 from ..journal.atomic import read_json
 from ..journal.paths import JobPaths
 from ..journal.reader import JournalReader
-from ..wire import Applied, BlobStore, Decoded, Encoded, apply_delta, decode
+from ..wire import Applied, BlobStore, Decoded, Departure, Encoded, apply_delta, decode
 from ..wire.delta import reachable
-from ..worker import local_modules
+from ..wire.meanwhile import Meanwhile, OwnClasses, same_content
+from ..worker import ambient, local_modules
 from .failure import Failure, ended_without_exception
 
 FAILURE = "failure"
@@ -50,8 +52,15 @@ def is_own(paths: JobPaths) -> bool:
     return all(path.stat().st_uid == os.geteuid() for path in found if path.exists())
 
 
-def come_home(paths: JobPaths, namespace: dict[str, Any], home: Encoded) -> Applied:
+def come_home(
+    paths: JobPaths,
+    namespace: dict[str, Any],
+    home: Encoded,
+    departure: Departure | None = None,
+) -> Applied:
     """Make ``namespace`` and the captured objects of ``home`` what they would be had the code run here.
+
+    With ``departure`` the job went off on its own: what the notebook has changed since then stays as it is (``kept``).
 
     Raises:
         NotFound: there is no result.
@@ -61,11 +70,23 @@ def come_home(paths: JobPaths, namespace: dict[str, Any], home: Encoded) -> Appl
     known = {*sys.modules} - {
         name.removeprefix(local_modules.PREFIX) for name in home.manifest["names"]
     }
-    applied = apply_delta(_manifest(paths), home, namespace, blobs, trusted=is_own(paths))
+    meanwhile = None if departure is None else _meanwhile(paths, namespace, home, departure)
+    applied = apply_delta(
+        _manifest(paths), home, namespace, blobs, trusted=is_own(paths), meanwhile=meanwhile
+    )
     for name, state in applied.extra.get(MODULES, {}).items():
         if name in sys.modules and name not in known:
             local_modules.restore(sys.modules[name], state)
     return applied
+
+
+def still_felt(
+    paths: JobPaths, namespace: dict[str, Any], felt: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The parts of ``felt`` (random states, directory, options) that are here what they were when the job was submitted."""
+    then = read_json(paths.ambient) or {}
+    now = json.loads(json.dumps(ambient.collect(namespace)))
+    return {part: value for part, value in felt.items() if now.get(part) == then.get(part)}
 
 
 def rebuild(paths: JobPaths) -> Rebuilt:
@@ -77,6 +98,23 @@ def rebuild(paths: JobPaths) -> Rebuilt:
         FarSideError: another user made the folder, and it holds pickles.
     """
     manifest = _manifest(paths)
+    here = OwnClasses.known()
+    bundle, namespace = _as_submitted(paths)
+    applied = apply_delta(
+        manifest,
+        bundle,
+        namespace,
+        BlobStore(paths.result_blobs),
+        trusted=is_own(paths),
+        meanwhile=OwnClasses(bundle=bundle.objects, before=here),
+    )
+    return Rebuilt(
+        namespace=namespace, applied=applied, changed=_changed(bundle, applied, namespace)
+    )
+
+
+def _as_submitted(paths: JobPaths) -> tuple[Decoded, dict[str, Any]]:
+    """The values of the bundle, made once more in a namespace of their own."""
     namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
     bundle = decode(
         read_json(paths.bundle_manifest) or {},
@@ -85,10 +123,15 @@ def rebuild(paths: JobPaths) -> Rebuilt:
         trusted=is_own(paths),
         watch=False,
     )
-    blobs = BlobStore(paths.result_blobs)
-    applied = apply_delta(manifest, bundle, namespace, blobs, trusted=is_own(paths))
-    return Rebuilt(
-        namespace=namespace, applied=applied, changed=_changed(bundle, applied, namespace)
+    return bundle, namespace
+
+
+def _meanwhile(
+    paths: JobPaths, namespace: dict[str, Any], home: Encoded, departure: Departure
+) -> Meanwhile:
+    then, beside = _as_submitted(paths)
+    return Meanwhile(
+        home=home, then=then, then_namespace=beside, namespace=namespace, departure=departure
     )
 
 
@@ -107,11 +150,29 @@ def _changed(bundle: Decoded, applied: Applied, namespace: dict[str, Any]) -> tu
     )
 
 
-def bind(rebuilt: Rebuilt, namespace: dict[str, Any]) -> None:
-    """Bind what a rebuilt result holds in a notebook: its names, and nothing of the capture."""
-    namespace.update(rebuilt.values())
-    for name in rebuilt.applied.deleted:
-        namespace.pop(name, None)
+def bind(paths: JobPaths, rebuilt: Rebuilt, namespace: dict[str, Any]) -> Applied:
+    """Bind what a rebuilt result holds in a notebook: its names, and nothing of the capture.
+
+    A name that the notebook has bound stays as it is (``kept``), unless it still holds what the job was given.
+    """
+    values, deleted = rebuilt.values(), rebuilt.applied.deleted
+    given: dict[str, Any] = {}
+    if any(name in namespace for name in (*values, *deleted)):
+        given = _as_submitted(paths)[0].names
+
+    def still_holds(name: str, others: dict[str, Any]) -> bool:
+        return name in others and same_content(namespace[name], others[name], namespace)
+
+    kept = []
+    for name, value in values.items():
+        if name not in namespace or still_holds(name, given):
+            namespace[name] = value
+        elif not still_holds(name, values):
+            kept.append(name)
+    for name in deleted:
+        if name in namespace and still_holds(name, given):
+            del namespace[name]
+    return replace(rebuilt.applied, kept=tuple(sorted(kept)))
 
 
 def _manifest(paths: JobPaths) -> dict[str, Any]:

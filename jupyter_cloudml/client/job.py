@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from ..journal.outputs import outputs
 from ..journal.reader import JournalReader
 from ..journal.rows import JobRow
 from ..journal.view import JobView
-from ..wire import Applied, Encoded
+from ..wire import Applied, Departure, Encoded
 from .failure import Failure, dressed
 from .follow import Follower, Pace, batches
 from .homecoming import (
+    AMBIENT,
     Rebuilt,
     bind,
     come_home,
@@ -27,6 +29,7 @@ from .homecoming import (
     failure_of,
     has_result,
     rebuild,
+    still_felt,
 )
 from .session import Session, blob_digests, current_session
 from .snapshot import snapshot
@@ -43,15 +46,22 @@ class Job:
     """One job, by its id. Every method asks the disk anew; the object may be dropped, pickled or made again.
 
     ``home`` are the very objects that were captured, while this process still holds them: results then patch them in
-    place. Without it (another process, another day) they are rebuilt from the job folder.
+    place. Without it (another process, another day) they are rebuilt from the job folder. ``departure`` tells what the
+    notebook held when the job went off on its own; without it the notebook has waited for the job.
     """
 
     def __init__(
-        self, job_id: str, session: Session | None = None, *, home: Encoded | None = None
+        self,
+        job_id: str,
+        session: Session | None = None,
+        *,
+        home: Encoded | None = None,
+        departure: Departure | None = None,
     ) -> None:
         self._session = session or current_session()
         self.id = job_id
         self._home = home
+        self._departure = departure
         self._paths = self._session.paths(job_id)
         self._rebuilt: Rebuilt | None = None
         self._lock = threading.RLock()
@@ -261,19 +271,31 @@ class Job:
     def retry(self) -> Job:
         """Start it once more, with the same bundle, as its next attempt.
 
+        Secrets, and the variables that are on no disk, have the values that they have in this process now.
+
         Raises:
             BadInput: it has not ended.
             NotFound: its folder is gone.
             Unavailable: the agent does not answer; nothing was changed.
         """
-        self._session.spec(self.id)
+        spec = self._session.spec(self.id)
         self._session.nudge(self.id)
         self._wait_for_the_agent()
+        self._session.nudge(self.id, **self._values_by_hand(spec))
         self._session.registry.retry(self.id)
         self._paths.cancel.unlink(missing_ok=True)
         self._session.nudge(self.id)
         self._rebuilt = None
         return self
+
+    def _values_by_hand(self, spec: JobSpec) -> dict[str, dict[str, str]]:
+        felt = read_json(self._paths.ambient)
+        names = felt.get("environ_by_hand", ()) if isinstance(felt, dict) else ()
+        wanted = {"secrets": spec.secrets, "environ": names}
+        return {
+            key: {name: os.environ[name] for name in some if name in os.environ}
+            for key, some in wanted.items()
+        }
 
     def _wait_for_the_agent(self) -> None:
         """A job that has just ended is over in its journal some milliseconds before the registry knows."""
@@ -323,22 +345,37 @@ class Job:
         """Whether the captured objects are still held here, so that results change them in place."""
         return self._home is not None
 
+    def felt(self, applied: Applied, namespace: dict[str, Any]) -> dict[str, Any]:
+        """The ambient state to make true here; of a job that went off on its own only what is as it was then."""
+        state: dict[str, Any] = applied.extra.get(AMBIENT, {})
+        if state and self._departure is not None:
+            return still_felt(self._paths, namespace, state)
+        return state
+
+    def depart(self, namespace: dict[str, Any], binds: Collection[str] = ()) -> None:
+        """The notebook waits no longer: what it changes from now on, ``bind`` will leave as it is."""
+        if self._home is not None:
+            self._departure = Departure.note(self._home, namespace, binds)
+
     def bind(self, namespace: dict[str, Any]) -> Applied | None:
         """Make ``namespace`` what it would be had the code run there: names, objects in place, deletions.
 
-        None when there is no result. The captured objects are let go afterwards; a second call binds rebuilt values.
+        None when there is no result. Names and objects that the notebook has changed since the job went off on its own
+        stay as they are and are told under ``kept``; ``pull`` binds them deliberately. The captured objects are let go
+        afterwards; a second call binds rebuilt values.
         """
         with self._lock:
             home, self._home = self._home, None
             if not has_result(self._paths):
                 return None
             if home is not None:
-                return come_home(self._paths, namespace, home)
-            rebuilt = self.rebuilt()
-            if rebuilt is None:
-                return None
-            bind(rebuilt, namespace)
-            return rebuilt.applied
+                return come_home(self._paths, namespace, home, self._departure)
+            return self.bind_rebuilt(namespace)
+
+    def bind_rebuilt(self, namespace: dict[str, Any]) -> Applied | None:
+        """Bind the names that came home as new objects; those that the notebook has made its own are ``kept``."""
+        rebuilt = self.rebuilt()
+        return None if rebuilt is None else bind(self._paths, rebuilt, namespace)
 
     @property
     def failure(self) -> Failure | None:

@@ -74,6 +74,7 @@ class Launched:
     id: str
     spec: JobSpec
     home: Encoded
+    binds: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
 
@@ -93,7 +94,11 @@ def launch(session: Session, source: Source, options: SubmitOptions, origin: Ori
     _register(session, prepared)
     look_at_git(origin.cwd)
     return Launched(
-        id=job_id, spec=prepared.spec, home=prepared.encoded, warnings=prepared.warnings
+        id=job_id,
+        spec=prepared.spec,
+        home=prepared.encoded,
+        binds=frozenset(prepared.names.binds),
+        warnings=prepared.warnings,
     )
 
 

@@ -132,13 +132,16 @@ def _call(
     source = Source(text=_CALL, namespace=_globals_of(function), kind="function", values=values)
     name = options.name or getattr(function, "__name__", "")
     said = options if brings_all else _with(options, outputs=(RESULT,))
-    return _launched(source, _with(said, name=name))
+    return _launched(source, _with(said, name=name), waits=brings_all)
 
 
-def _launched(source: Source, options: SubmitOptions) -> Job:
+def _launched(source: Source, options: SubmitOptions, *, waits: bool = False) -> Job:
     session = current_session()
     launched = launch(session, source, options, _origin())
-    return Job(launched.id, session, home=launched.home)
+    job = Job(launched.id, session, home=launched.home)
+    if not waits:
+        job.depart(source.namespace, launched.binds)
+    return job
 
 
 def _origin() -> Origin:

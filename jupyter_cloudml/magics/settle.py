@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from typing import Any
 
 from ..capture import analyse
-from ..client.homecoming import AMBIENT, DISPLAYED
+from ..client.homecoming import DISPLAYED
 from ..client.job import Job
 from ..core.errors import BadInput
 from ..core.spec import JobSpec
@@ -31,12 +32,13 @@ def settle(shell: Any, watch: Watch, state: JobState) -> None:
     applied = job.bind(shell.user_ns)
     wrong: list[str] = []
     if applied is not None:
-        if feels_at_home and AMBIENT in applied.extra:
-            ambient.apply(applied.extra[AMBIENT])
+        if feels_at_home and (felt := job.felt(applied, shell.user_ns)):
+            ambient.apply(felt)
         if DISPLAYED in applied.extra:
             _remember_result(shell, applied.extra[DISPLAYED])
         wrong = _wrong_outputs(shell, spec, applied)
         _say_what_stayed(job, applied, wrong)
+        say_what_is_kept(job, applied.kept)
     watch.finish()
     if state is not JobState.SUCCEEDED:
         _fail(shell, watch, state, applied)
@@ -83,3 +85,15 @@ def _say_what_stayed(job: Job, applied: Applied, wrong: list[str]) -> None:
     for name, reason in applied.left_out.items():
         if name not in wrong:
             sys.stderr.write(f"cloudml: {name} stayed with job {job.id}: {reason}\n")
+
+
+def say_what_is_kept(job: Job, kept: Collection[str]) -> None:
+    """Tell which names the notebook has changed meanwhile, so that the job's were not bound, and how to get those."""
+    if not kept:
+        return
+    brought = job.pull()
+    pulled = ",".join(name for name in kept if name in brought)
+    way_out = f"; %cloudpull {job.id} -o {pulled} binds the job's" if pulled else ""
+    sys.stderr.write(
+        f"cloudml: {', '.join(kept)}: changed here since job {job.id} began, left as it is{way_out}\n"
+    )

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Collection
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -21,7 +22,7 @@ from ..core.errors import BadInput
 from ..core.ids import new_job_id
 from .context import cell_origin, is_batch
 from .report import CaptureReport, dry_run
-from .settle import settle
+from .settle import say_what_is_kept, settle
 from .tables import JobTable
 from .train import CONFIG_FLAGS
 from .watch import Watch
@@ -55,9 +56,10 @@ class Verbs:
             sys.stderr.write(f"cloudml: {warning}\n")
         job = Job(launched.id, self._session, home=launched.home)
         if options.detach:
+            job.depart(self.shell.user_ns, launched.binds)
             self._returned[job.id] = job
             return job
-        self._look(job)
+        self._look(job, launched.binds)
         return None
 
     def attach(self, line: str) -> None:
@@ -65,8 +67,12 @@ class Verbs:
 
     def pull(self, line: str) -> None:
         job, words = self._job("%cloudpull", line, OUTPUT_FLAGS)
-        bound = job.pull(*words.get("outputs", ()), into=self.shell.user_ns)
-        sys.stdout.write(f"bound: {', '.join(sorted(bound)) or 'nothing'}\n")
+        names, space = words.get("outputs", ()), self.shell.user_ns
+        bound = {*job.pull(*names, into=space if names else None)}
+        applied = None if names else job.bind_rebuilt(space)
+        kept = applied.kept if applied is not None else ()
+        sys.stdout.write(f"bound: {', '.join(sorted(bound - {*kept})) or 'nothing'}\n")
+        say_what_is_kept(job, kept)
 
     def logs(self, line: str) -> None:
         job, words = self._job("%cloudlogs", line, FOLLOW_FLAGS)
@@ -160,10 +166,12 @@ class Verbs:
         job = held if isinstance(held, Job) else get(name, session=self._session)
         return self._returned.get(job.id) or self._detached.get(job.id) or job, words
 
-    def _look(self, job: Job) -> None:
+    def _look(self, job: Job, binds: Collection[str] = ()) -> None:
         watch = Watch(self.shell, job, is_batch=is_batch(self.shell, os.environ, self.batch))
         state = watch.run()
         if state is None:
+            if job.id not in self._detached:
+                job.depart(self.shell.user_ns, binds)
             self._detached[job.id] = job
             raise dressed(KeyboardInterrupt(), [f"Detached from job {job.id}, which goes on."])
         self._detached.pop(job.id, None)

@@ -9,6 +9,7 @@ from .blobs import BlobRef, BlobStore
 from .decoding import decode
 from .delta import apply_delta, encode_delta
 from .encoding import encode
+from .meanwhile import Departure
 from .model import Applied, Decoded, Encoded, Limits, ValueReport
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "BlobRef",
     "BlobStore",
     "Decoded",
+    "Departure",
     "Encoded",
     "Limits",
     "ValueReport",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+import types
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import Corrupt, JobFailed, TooLarge
 from . import frames
@@ -15,6 +18,10 @@ from .facets import FACETS
 from .model import Applied, Decoded, Encoded, Limits
 from .rebuild import receiving
 from .refusal import explain
+from .revive import is_importable
+
+if TYPE_CHECKING:
+    from .meanwhile import Keeper
 
 _NO_LIMITS = Limits()
 _EXCEPTION = "the exception"
@@ -203,10 +210,11 @@ def bundle_digests(manifest: dict[str, Any]) -> frozenset[str]:
 
 
 def reachable(roots: list[Any], namespace: dict[str, Any]) -> set[int]:
-    """Ids of all objects that ``roots`` reach without passing through a module, a frame or the namespace."""
-    import gc
-    import types
+    """Ids of all objects that ``roots`` reach without passing through a module, a frame or the namespace.
 
+    Classes and functions of packages are reached and not passed through: behind them lies all of their package.
+    """
+    tensor = getattr(sys.modules.get("torch"), "Tensor", ())
     seen = {id(namespace)}
     found: set[int] = set()
     todo = list(roots)
@@ -216,10 +224,13 @@ def reachable(roots: list[Any], namespace: dict[str, Any]) -> set[int]:
             continue
         seen.add(id(obj))
         found.add(id(obj))
-        todo.extend(gc.get_referents(obj))
-        grad = getattr(obj, "grad", None) if type(obj).__module__.startswith("torch") else None
-        if grad is not None:
-            todo.append(grad)
+        if isinstance(obj, types.FunctionType):
+            parts = (obj.__closure__, obj.__defaults__, obj.__kwdefaults__, obj.__dict__)
+            todo.extend(part for part in parts if part)
+        elif not (isinstance(obj, type) and is_importable(obj)):
+            todo.extend(gc.get_referents(obj))
+        if isinstance(obj, tensor) and obj.is_leaf and obj.grad is not None:
+            todo.append(obj.grad)
     return found
 
 
@@ -230,10 +241,12 @@ def apply_delta(
     blobs: BlobStore,
     *,
     trusted: bool = True,
+    meanwhile: Keeper | None = None,
 ) -> Applied:
     """Repeat at home what the far side did: objects of ``home`` change in place, then names are bound and deleted.
 
-    Everything is read before anything changes, so a damaged result leaves the namespace as it was. Safe to repeat.
+    Everything is read before anything changes, so a damaged result leaves the namespace as it was. Safe to repeat. What
+    the notebook has changed ``meanwhile`` stays as it is, and is named under ``kept``.
 
     Raises:
         Corrupt: a blob is missing or damaged, or the manifest is.
@@ -254,28 +267,38 @@ def apply_delta(
     )
     names = reader.names(manifest["names"])
     with receiving(namespace, reader.leaves.leaf):
-        patches = [
-            (known(ref), reader.value("a change in place", e)) for ref, e in manifest["patches"]
-        ]
+        patches = {ref: reader.value("a change in place", e) for ref, e in manifest["patches"]}
         extra = {name: reader.value(name, entry) for name, entry in manifest["extra"].items()}
         exception = _exception(reader, manifest.get("exception"))
-        contents = {n: reader.leaves.leaf(n) for _, sent in patches for n in _content_numbers(sent)}
+        contents = {
+            n: reader.leaves.leaf(n) for sent in patches.values() for n in _content_numbers(sent)
+        }
+    objects = {ref: known(ref) for ref in patches}
     blobs.check()
     home.blobs.check()
-    for obj, sent in patches:
-        for facet, patch in sent:
+    deleted = list(manifest["deleted"])
+    kept: frozenset[str] = frozenset()
+    if meanwhile is not None:
+        stays = meanwhile.kept(patches, names, deleted)
+        kept = stays.names
+        names = {name: value for name, value in names.items() if name not in kept}
+        deleted = [name for name in deleted if name not in kept]
+        objects = {ref: obj for ref, obj in objects.items() if ref not in stays.refs}
+    for ref, obj in objects.items():
+        for facet, patch in patches[ref]:
             _repeat(obj, facet, patch, contents)
     namespace.update(names)
-    for name in manifest["deleted"]:
+    for name in deleted:
         namespace.pop(name, None)
     return Applied(
         names=tuple(names),
-        deleted=tuple(manifest["deleted"]),
+        deleted=tuple(deleted),
         left_out={**manifest["left_out"], **reader.left_out},
         exception=exception,
         extra=extra,
-        patched=tuple(obj for obj, _ in patches),
+        patched=tuple(objects.values()),
         notes=dict(manifest.get("notes", {})),
+        kept=tuple(sorted(kept)),
     )
 
 

@@ -117,6 +117,15 @@ def is_changed(frame: Any, before: Any, fingerprint: Fingerprint) -> bool:
     return None in cells or _cells(frame, fingerprint) != cells
 
 
+def same_frame(now: Any, then: Any) -> bool:
+    """Whether two frames with memory of their own hold the same: content, types, labels, names, attrs and flags."""
+    if type(now).__module__.startswith("polars"):
+        return _same_polars(now, then)
+    if _labels(now) != _labels(then) or not now.equals(then):
+        return False
+    return all(a.identical(b) for a, b in zip(now.axes, then.axes, strict=True))
+
+
 def _same_polars(frame: Any, before: Any) -> bool:
     if hasattr(frame, "schema"):
         return list(frame.schema.items()) == list(before.schema.items()) and frame.equals(before)

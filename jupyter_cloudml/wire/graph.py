@@ -314,6 +314,19 @@ def fingerprint(obj: Any, known: dict[int, int], namespace: dict[str, Any]) -> b
     return hashlib.blake2b(file.getbuffer(), digest_size=16).digest()
 
 
+def content_print(value: Any, namespace: dict[str, Any]) -> bytes | None:
+    """A hash of all that ``value`` holds, however its parts are shared; None where it cannot be told (a cycle)."""
+    file = io.BytesIO()
+    leaves = LeafWriter(regions=RegionWriter(blobs=None), part_pickler=lambda _: (b"", []))
+    pickler = _FingerPickler(file, Session(namespace=namespace, leaves=leaves), {})
+    pickler.fast = True
+    try:
+        pickler.dump(value)
+    except Exception:  # noqa: BLE001  a user's __reduce__ may raise anything
+        return None
+    return hashlib.blake2b(file.getbuffer(), digest_size=16).digest()
+
+
 def travels(value: Any) -> bool:
     """Whether a value can be pickled on its own, as far as that shows without its notebook."""
     leaves = LeafWriter(regions=RegionWriter(blobs=None), part_pickler=lambda _: (b"", []))

@@ -62,7 +62,8 @@ class Decoded:
 class Applied:
     """What ``apply_delta`` did to a namespace. ``patched`` are the captured objects that it changed in place.
 
-    ``notes`` tells of names that came home, but not quite as they were there.
+    ``notes`` tells of names that came home, but not quite as they were there. ``kept`` are the names that the notebook had
+    changed meanwhile, and that stayed as it has them.
     """
 
     names: tuple[str, ...]
@@ -72,3 +73,4 @@ class Applied:
     extra: dict[str, Any] = field(default_factory=dict)
     patched: tuple[Any, ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()

@@ -88,7 +88,7 @@ def refine_class(kind: type, reduced: Any) -> Any:
     """cloudpickle's way for a class of the notebook, made better: slots, qualified name, no second registration."""
     if isinstance(reduced, str) or reduced[0].__name__ != "_make_skeleton_class":
         return reduced
-    _, args, state, *rest = reduced
+    _, args, state, *_ = reduced
     members, attributes = args[3], state[0]
     if "__slots__" in vars(kind) and "_fields" not in vars(kind):
         members = {**members, "__slots__": vars(kind)["__slots__"]}
@@ -98,7 +98,7 @@ def refine_class(kind: type, reduced: Any) -> Any:
             if not isinstance(value, types.MemberDescriptorType) and name != "__slots__"
         }
     args = (*args[:3], members, *args[4:], kind.__qualname__)
-    return revive.make_class, args, (attributes, state[1]), *rest
+    return revive.make_class, args, (attributes, state[1]), None, None, revive.fill_class
 
 
 def _reduce_typevar(_: Any, variable: Any) -> Any:

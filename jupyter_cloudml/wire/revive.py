@@ -74,7 +74,21 @@ def make_class(
     made = _quiet_class(meta, name, bases, members) or types.new_class(
         name, bases, {"metaclass": meta}, lambda namespace: namespace.update(members)
     )
+    _unfilled.add(id(made))
     return cloudpickle._lookup_class_or_track(tracker_id, made)  # type: ignore[no-any-return]
+
+
+def fill_class(kind: type, state: Any) -> type:
+    """Give a class that ``make_class`` made its members. One that was there before is the notebook's own: it stays."""
+    from cloudpickle import cloudpickle
+
+    if id(kind) in _unfilled:
+        _unfilled.discard(id(kind))
+        cloudpickle._class_setstate(kind, state)
+    return kind
+
+
+_unfilled: set[int] = set()
 
 
 def _quiet_class(

@@ -186,6 +186,47 @@ def test_a_detached_job_is_attached_pulled_and_read_in_another_kernel(notebook, 
     assert missing.error[1] == f"job {job_id} brought no 'nothing_such' home (it brought: brought)"
 
 
+def test_what_the_notebook_does_while_a_detached_job_runs_is_never_lost(notebook, tmp_path):
+    gate = tmp_path / "gate"
+    notebook.run(
+        "import os, random\nmine, theirs, both, bound = [1], [1], [1], [1]\nalias = theirs\nhere = os.getcwd()"
+    )
+    started = notebook.run(
+        f"%%cloudtrain --detach\nimport os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
+        "theirs.append('job'); both.append('job'); bound = len(mine)\nnewly = 'job'\nos.chdir('/')"
+    )
+    job_id = started.results[0]["data"]["application/vnd.cloudml.job+json"]["id"]
+    notebook.run("mine.append('here'); both.append('here'); bound = 'here'")
+    gate.touch()
+    ran = notebook.run(f"%cloudattach {job_id}")
+    assert ran.status == "ok", ran.reply
+    assert ran.text("stderr") == (
+        f"cloudml: both, bound: changed here since job {job_id} began, left as it is; "
+        f"%cloudpull {job_id} -o both,bound binds the job's\n"
+    )
+    assert notebook.value("(mine, both, bound)") == "([1, 'here'], [1, 'here'], 'here')"
+    assert notebook.value("(theirs, alias is theirs, newly)") == "([1, 'job'], True, 'job')"
+    notebook.run("newly = 'mine'; os.chdir(here)")
+    pulled = notebook.run(f"%cloudpull {job_id}")
+    assert pulled.text() == "bound: os, theirs, time\n"
+    assert pulled.text("stderr").startswith("cloudml: both, bound, newly: changed here")
+    assert notebook.value("newly") == "'mine'"
+    assert notebook.run(f"%cloudpull {job_id} -o both,bound").text() == "bound: both, bound\n"
+    assert notebook.value("(both, bound)") == "([1, 'job'], 1)"
+
+
+def test_a_result_that_is_looked_at_leaves_the_notebooks_classes_as_they_are(notebook):
+    notebook.run("class Net:\n    kind = 'submitted'\n    def see(self): return seen\nseen = 1")
+    notebook.run(
+        "import jupyter_cloudml as cloudml\njob = cloudml.submit('Net.kind = Net.far = 1; n = Net()')"
+    )
+    notebook.run("Net.kind = 'mine'; n = job.result()['n']; seen = 2")
+    assert notebook.value("(Net.kind, hasattr(Net, 'far'), isinstance(n, Net))") == (
+        "('mine', False, True)"
+    )
+    assert notebook.value("Net().see()") == "2"
+
+
 def test_one_interrupt_in_batch_cancels_and_keeps_what_was_bound(notebook):
     notebook.run("%cloudconfig --batch")
     message_id = notebook.start(

@@ -14,7 +14,16 @@ from typing import Any
 
 import pytest
 
-from jupyter_cloudml.wire import Applied, BlobStore, Encoded, apply_delta, encode
+from jupyter_cloudml.wire import (
+    Applied,
+    BlobStore,
+    Departure,
+    Encoded,
+    apply_delta,
+    decode,
+    encode,
+)
+from jupyter_cloudml.wire.meanwhile import Meanwhile
 
 
 class FarProcess:
@@ -63,8 +72,11 @@ class Notebook:
         exec(compile(source, name, "exec"), self.ns)
         return self.ns
 
-    def far(self, cell: str, *names: str, **request: Any) -> Applied:
-        """Run a cell there with ``names`` captured (all names of the notebook unless given)."""
+    def far(self, cell: str, *names: str, meanwhile: str | None = None, **request: Any) -> Applied:
+        """Run a cell there with ``names`` captured (all names of the notebook unless given).
+
+        ``meanwhile`` is a cell that runs at home after the values have travelled and before the result is back.
+        """
         self.cells += 1
         folder = self.folder / str(self.cells)
         hidden = {"__name__", "__builtins__"}
@@ -76,9 +88,24 @@ class Notebook:
         )
         folder.mkdir(exist_ok=True)
         (folder / "bundle.json").write_text(json.dumps(self.encoded.manifest))
+        departure = Departure.note(self.encoded, self.ns, request.pop("binds", ()))
         self.process.run(folder=str(folder), cell=textwrap.dedent(cell), **request)
         self.result = json.loads((folder / "result.json").read_text())
-        return apply_delta(self.result, self.encoded, self.ns, BlobStore(folder / "result"))
+        result = BlobStore(folder / "result")
+        if meanwhile is None:
+            return apply_delta(self.result, self.encoded, self.ns, result)
+        self.home(meanwhile)
+        beside: dict[str, Any] = {"__name__": "__main__"}
+        blobs = BlobStore(folder / "bundle")
+        then = decode(self.encoded.manifest, namespace=beside, blobs=blobs, watch=False)
+        keeper = Meanwhile(
+            home=self.encoded,
+            then=then,
+            then_namespace=beside,
+            namespace=self.ns,
+            departure=departure,
+        )
+        return apply_delta(self.result, self.encoded, self.ns, result, meanwhile=keeper)
 
 
 @pytest.fixture(scope="session")
