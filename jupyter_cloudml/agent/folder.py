@@ -12,8 +12,12 @@ from ..core.spec import JobSpec
 from ..core.states import JobState
 from ..journal.atomic import read_json
 from ..journal.paths import JobPaths
+from ..journal.reader import read_events
 from ..journal.writer import JournalWriter
 from ..targets.local.starts import Start, all_starts
+
+
+_FIRST_LINES = 4096
 
 
 def token_of(job_id: str, attempt: int) -> str:
@@ -68,6 +72,16 @@ def journal_size(paths: JobPaths) -> int:
         return paths.journal().stat().st_size
     except OSError:
         return 0
+
+
+def began_at(paths: JobPaths, attempt: int) -> float | None:
+    """When an attempt began to run, by its own journal; None when that cannot be told. Reads a few lines."""
+    start = _last_start(paths)
+    if attempt > 1 and (start is None or start.token != token_of(paths.job_id, attempt)):
+        return None
+    offset = start.offset if start is not None else 0
+    first, _ = read_events(paths.journal(), offset, _FIRST_LINES)
+    return next((e["t"] for e in first if e["k"] == STATE and e["state"] == JobState.RUNNING), None)
 
 
 def begun_ref(paths: JobPaths, attempt: int) -> str:

@@ -10,10 +10,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from ..core.errors import CloudMLError, JobCancelled, NotFound, Unavailable
+from ..core.errors import CloudMLError, JobCancelled, NotFound, RuntimeExceeded, Unavailable
 from ..core.spec import JobSpec, TargetRef
 from ..core.states import JobState
 from ..journal.home import DataHome
@@ -23,6 +24,7 @@ from ..targets.local.client import is_running
 from ..targets.port import Status, Target
 from .environment import Environment
 from .folder import (
+    began_at,
     begun_ref,
     is_silent,
     journal_size,
@@ -317,6 +319,7 @@ class Reconciler:
             return
         free_result(paths.result)
         paths.cancel.unlink(missing_ok=True)
+        paths.overdue.unlink(missing_ok=True)
         if self._registry.get(job.job_id).intent == "cancel":
             paths.cancel.touch(mode=0o600)
 
@@ -402,7 +405,10 @@ class Reconciler:
                 self._end(live, status)
             return
         if state is not None and state is not live.state and not live.is_stopping:
-            if self._registry.move(live.job_id, state, now=self._clock(), reason=status.reason):
+            began = self._began(live) if state is JobState.RUNNING else None
+            if self._registry.move(
+                live.job_id, state, now=self._clock(), reason=status.reason, started_at=began
+            ):
                 live.state = state
             if state is JobState.RUNNING:
                 self._note_runtime(live, self._clock())
@@ -425,7 +431,13 @@ class Reconciler:
         if not live.max_runtime_s or started_at is None:
             return
         left_s = started_at + live.max_runtime_s - self._clock()
-        live.timers.append(self._loop.call_later(max(0.0, left_s), self._stopper.end_overdue, live))
+        live.timers.append(self._loop.call_later(max(0.0, left_s), self._end_overdue, live))
+
+    def _end_overdue(self, live: Live) -> None:
+        """Its time is over. The worker is told why, so that its own last word says so."""
+        with suppress(OSError):  # a folder that is gone, a full disk: it is stopped all the same
+            self._home.job(live.job_id).overdue.touch(mode=0o600)
+        self._stopper.end_overdue(live)
 
     # --- ending -------------------------------------------------------------------------------------------------------
 
@@ -438,13 +450,19 @@ class Reconciler:
         if verdict.state is JobState.QUEUED:
             self._queue_again(live, row, verdict.reason)
         else:
-            self._conclude(live.job_id, verdict, is_told=status.raw == "ended")
+            error = _overdue(live) if verdict.state is JobState.FAILED else None
+            is_told = status.raw == "ended"
+            began = self._began(live)
+            self._conclude(live.job_id, verdict, error=error, is_told=is_told, started_at=began)
         self._drop(live)
         self._forwarding.nudge("end", live.job_id)
         self.touch()
         if verdict.state is JobState.QUEUED:
             self._queue(self._registry.get(live.job_id))
         self.start_what_fits()
+
+    def _began(self, live: Live) -> float | None:
+        return began_at(self._home.job(live.job_id), live.attempt)
 
     def _verdict(self, live: Live, row: JobRow, status: Status) -> Verdict:
         attempt = Attempt(
@@ -478,6 +496,7 @@ class Reconciler:
         *,
         error: dict[str, str] | None = None,
         is_told: bool = False,
+        started_at: float | None = None,
     ) -> None:
         """The job has ended. ``is_told``: the worker wrote so itself, in these words."""
         now = self._clock()
@@ -486,7 +505,14 @@ class Reconciler:
                 self._home.job(job_id), verdict.state, now, reason=verdict.reason, error=error
             )
         failure = verdict.reason if verdict.state in (JobState.FAILED, JobState.LOST) else ""
-        self._registry.move(job_id, verdict.state, now=now, reason=verdict.reason, error=failure)
+        self._registry.move(
+            job_id,
+            verdict.state,
+            now=now,
+            reason=verdict.reason,
+            error=failure,
+            started_at=started_at,
+        )
         self._secrets.pop(job_id, None)
         self._false_starts.pop(job_id, None)
 
@@ -535,3 +561,11 @@ class Reconciler:
             log.warning("cannot say why jobs wait: %s", exc)
         if self._waiting:
             self._telling = self._loop.call_later(_REASONS_S, self._tell_reasons)
+
+
+def _overdue(live: Live) -> dict[str, str] | None:
+    """The error of a job that was stopped because its time was over; None of any other."""
+    if not live.is_overdue:
+        return None
+    over = RuntimeExceeded.after(live.max_runtime_s, live.job_id)
+    return {"type": type(over).__name__, "message": over.message, "hint": over.hint}

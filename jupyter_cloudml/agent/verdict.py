@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..core.errors import RuntimeExceeded
 from ..core.states import JobState
 from ..targets.port import Status
 
@@ -37,8 +38,8 @@ def verdict_on(attempt: Attempt, status: Status) -> Verdict:
     if state is JobState.SUCCEEDED:
         return said
     if attempt.overdue_s:
-        over = f"stopped: --max-runtime {attempt.overdue_s:g}s is over"
-        return Verdict(state=JobState.FAILED, reason=over)
+        over = RuntimeExceeded.after(attempt.overdue_s, "")
+        return Verdict(state=JobState.FAILED, reason=over.message)
     if attempt.is_cancel_wanted or state is JobState.CANCELLED:
         return said
     if state is JobState.LOST and attempt.never_began:

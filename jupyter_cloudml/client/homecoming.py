@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..core.errors import Corrupt, NotFound
+from ..core.errors import Corrupt, NotFound, RuntimeExceeded
 from ..core.states import JobState
 from ..journal.atomic import read_json
 from ..journal.paths import JobPaths
@@ -194,6 +194,8 @@ def exception_and_traceback(
     exception = applied.exception if applied is not None else None
     if exception is None:
         exception = ended_without_exception(state, error, job_id=paths.job_id, reason=reason)
+    if isinstance(exception, RuntimeExceeded):
+        return exception, ()  # the traceback there is that of the interrupt
     return exception, (output or {}).get("traceback") or ()
 
 

@@ -284,6 +284,7 @@ class Job:
         self._session.nudge(self.id, **self._values_by_hand(spec))
         self._session.registry.retry(self.id)
         self._paths.cancel.unlink(missing_ok=True)
+        self._paths.overdue.unlink(missing_ok=True)
         self._session.nudge(self.id)
         self._rebuilt = None
         return self

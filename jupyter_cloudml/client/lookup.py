@@ -73,9 +73,15 @@ def row_line(row: JobRow, *, now: float) -> list[str]:
 
     ran = "" if row.started_at is None else duration((row.ended_at or now) - row.started_at)
     why = row.reason or row.error
-    head = row.source_head if len(row.source_head) <= 48 else row.source_head[:47] + "…"
-    state = f"{row.state.value} ({why})" if why and not row.state.is_final else row.state.value
+    head = _clipped(row.source_head, 48)
+    is_good = row.state in (JobState.SUCCEEDED, JobState.CANCELLED)
+    state = row.state.value if is_good or not why else f"{row.state.value} ({_clipped(why)})"
     return [row.id, row.name, state, row.target, duration(now - row.created_at) + " ago", ran, head]
+
+
+def _clipped(text: str, length: int = 80) -> str:
+    first = text.partition("\n")[0]
+    return first if len(first) <= length else first[: length - 1] + "…"
 
 
 HEADER = ["job", "name", "state", "target", "submitted", "ran", "first line"]

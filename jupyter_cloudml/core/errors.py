@@ -10,6 +10,7 @@
     ├── NotInstalled        an extra is missing
     ├── NotFound            no such job, value, checkpoint
     ├── JobFailed           the job ended without a result; the exception of the cell is ``__cause__`` where known
+    │   └── RuntimeExceeded it ran longer than its ``--max-runtime``
     ├── JobCancelled        somebody cancelled it
     ├── JobLost             the machine or process went away and left no result
     ├── FarSideError        the far end could not start the cell (missing module, other Python, damaged bundle)
@@ -88,6 +89,19 @@ class JobFailed(CloudMLError):
     """The job ended without a result."""
 
     code = "job-failed"
+
+
+class RuntimeExceeded(JobFailed):
+    """The job ran longer than ``--max-runtime``, and was stopped."""
+
+    code = "runtime-exceeded"
+
+    @classmethod
+    def after(cls, limit_s: float, job_id: str) -> RuntimeExceeded:
+        return cls(
+            f"stopped: --max-runtime {limit_s:g}s is over",
+            hint=f"give it more time, or go on from its newest checkpoint: --resume {job_id}",
+        )
 
 
 class JobCancelled(CloudMLError):

@@ -102,6 +102,11 @@ class JobPaths:
         return self.control / "cancel"
 
     @property
+    def overdue(self) -> Path:
+        """Present: the job is being stopped because its ``--max-runtime`` is over."""
+        return self.control / "overdue"
+
+    @property
     def worker_log(self) -> Path:
         return self.root / "worker.log"
 

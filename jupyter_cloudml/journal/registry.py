@@ -165,10 +165,12 @@ class Registry:
         reason: str = "",
         error: str = "",
         expected: JobState | None = None,
+        started_at: float | None = None,
     ) -> bool:
         """Take a report of ``state``; False when it was dropped (late, illegal, not from ``expected``, no such job).
 
         The first RUNNING of an attempt sets ``started_at``, a final state ``ended_at``; RUNNING → QUEUED begins a new attempt.
+        ``started_at`` is when it began to run, where the reporter knows: a short job has ended before anybody saw it run.
         """
         sources = [s for s in _SOURCES[state] if expected is None or s is expected]
         changes: dict[str, Any] = {
@@ -179,9 +181,11 @@ class Registry:
         }
         extra = ""
         if state is JobState.RUNNING:
-            changes["started_at"] = now
+            changes["started_at"] = now if started_at is None else started_at
         elif state.is_final:
             changes["ended_at"] = now
+            began = None if started_at is None else float(started_at)
+            extra = "" if began is None else f", started_at = coalesce(started_at, {began!r})"
         elif state is JobState.QUEUED:
             changes |= {"started_at": None, "ref": ""}
             extra = ", attempt = attempt + (state = 'RUNNING')"

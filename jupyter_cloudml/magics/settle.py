@@ -9,7 +9,7 @@ from typing import Any
 from ..capture import analyse
 from ..client.homecoming import DISPLAYED
 from ..client.job import Job
-from ..core.errors import BadInput
+from ..core.errors import BadInput, RuntimeExceeded
 from ..core.spec import JobSpec
 from ..core.states import JobState
 from ..wire import Applied
@@ -58,6 +58,8 @@ def _fail(shell: Any, watch: Watch, state: JobState, applied: Applied | None) ->
         )
         return
     exception, lines = watch.job.exception_and_traceback(state, applied)
+    if isinstance(exception, RuntimeExceeded):
+        raise exception
     came_home = applied is not None and applied.exception is exception
     is_shown = shown is not None and shown.get("ename") == type(exception).__name__
     if came_home or is_shown:

@@ -8,13 +8,13 @@ import socket
 import sys
 import traceback
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..core import events
-from ..core.errors import CloudMLError, Corrupt, FarSideError
+from ..core.errors import CloudMLError, Corrupt, FarSideError, RuntimeExceeded
 from ..core.spec import JobSpec
 from ..core.states import JobState
 from ..journal.atomic import read_json
@@ -133,6 +133,10 @@ class _Job:
         try:
             return self._finish(*self._attempt(shell))
         except KeyboardInterrupt:
+            if self.paths.overdue.exists():
+                spec = self._spec()
+                late = RuntimeExceeded.after(spec.max_runtime_s, spec.id)
+                return self._finish(JobState.FAILED, late)
             return self._finish(JobState.CANCELLED, None)
         except CloudMLError as exc:
             return self._finish(JobState.FAILED, exc)
@@ -155,6 +159,7 @@ class _Job:
             self._follow_options(felt)
             before = dict(shell.namespace)
             outcome, felt_before = self._run_cell(spec, shell, felt)
+            outcome = self._as_overdue(spec, outcome)
         publish(
             self.paths,
             self.rank,
@@ -265,6 +270,14 @@ class _Job:
             finally:
                 self.background.stop()
                 sampler.last()
+
+    def _as_overdue(self, spec: JobSpec, outcome: CellRun) -> CellRun:
+        """A cell that the agent interrupted because its time is over ends with that, not with the interrupt."""
+        if outcome.error is None or not self.paths.overdue.exists() or self.paths.cancel.exists():
+            return outcome
+        late = RuntimeExceeded.after(spec.max_runtime_s, spec.id)
+        late.__traceback__ = outcome.error.__traceback__
+        return replace(outcome, error=late)
 
     def _finish(self, state: JobState, error: BaseException | None) -> JobState:
         """Journal the final state. A job whose cancellation was asked for ends CANCELLED."""

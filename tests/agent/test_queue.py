@@ -100,7 +100,14 @@ def test_a_job_above_its_runtime_is_stopped_and_has_failed(place: Place) -> None
     job = place.submit("import time; time.sleep(600)", max_runtime_s=0.5)
     row = place.ended(job)
     assert row.state is JobState.FAILED
-    assert "--max-runtime" in row.reason
+    assert row.reason == "stopped: --max-runtime 0.5s is over"
+    assert place.events(job)[-1]["error"]["type"] == "RuntimeExceeded"
+
+
+def test_a_job_that_has_ended_before_anybody_looked_has_begun_all_the_same(place: Place) -> None:
+    row = place.ended(place.submit("pass"))
+    assert row.started_at is not None
+    assert row.created_at <= row.started_at <= row.ended_at
 
 
 def test_a_failed_job_is_retried_as_often_as_it_may(place: Place, tmp_path: Path) -> None:

@@ -274,6 +274,24 @@ def test_the_first_interrupt_detaches_and_the_job_goes_on(notebook, tmp_path):
     notebook.run("%cloudconfig --reset")
 
 
+def test_a_job_above_its_runtime_says_so_everywhere_and_never_a_bare_interrupt(notebook):
+    ran = notebook.run(
+        "%%cloudtrain endless --max-runtime 0.5\nimport time\nkept = 1\nwhile True: time.sleep(0.01)"
+    )
+    job_id = ran.cards[-1]["id"]
+    over = "stopped: --max-runtime 0.5s is over"
+    way_out = f"give it more time, or go on from its newest checkpoint: --resume {job_id}"
+    assert ran.error == ("RuntimeExceeded", f"{over} ({way_out})")
+    assert ran.cards[-1]["state"] == "FAILED"
+    assert ran.cards[-1]["error"] == {"type": "RuntimeExceeded", "message": over}
+    assert notebook.value("kept") == "1"
+    notebook.run("import jupyter_cloudml as cloudml")
+    assert over in notebook.value("cloudml.get('endless')")
+    assert over in notebook.value("str(cloudml.get('endless').exception())")
+    notebook.run("job = cloudml.get('endless')\nwhile not job.row.state.is_final: pass")
+    assert f"FAILED ({over})" in notebook.run("%cloudjobs endless").results[0]["data"]["text/plain"]
+
+
 def test_a_dry_run_reports_and_starts_nothing(notebook):
     notebook.run("table = list(range(10))\ndef used(): return table")
     ran = notebook.run("%%cloudtrain --dry-run -p rate 2\nimport json\nused()")
