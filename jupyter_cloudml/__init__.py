@@ -7,7 +7,7 @@ Importing this package loads no SDK, no torch and no mlflow: every public name i
     job = cloudml.submit("print('there')", on="local")
     job.result()
 
-In a cell or function at the far end: ``log``, ``progress``, ``checkpoint``, and the values ``params`` and ``rank``.
+In a cell or function at the far end: ``log``, ``progress``, ``checkpoint``, and the values ``params``, ``data`` and ``rank``.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .client import Job, cancel, get, jobs, remote, retry, submit
     from .worker import checkpoint
     from .worker.sdk import log, progress
 
+    data: dict[str, Path]
     params: dict[str, Any]
     rank: int
     world_size: int
@@ -30,6 +33,7 @@ __all__ = [
     "Job",
     "cancel",
     "checkpoint",
+    "data",
     "get",
     "jobs",
     "log",
@@ -44,7 +48,7 @@ __all__ = [
 
 _CLIENT = frozenset({"Job", "cancel", "get", "jobs", "remote", "retry", "submit"})
 _SDK = frozenset({"checkpoint", "log", "progress"})
-_SDK_VALUES = frozenset({"params", "rank", "world_size"})
+_SDK_VALUES = frozenset({"data", "params", "rank", "world_size"})
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import NotFound
@@ -38,13 +39,23 @@ def read_spec(paths: JobPaths) -> JobSpec:
     return JobSpec.from_json(data)
 
 
-def submitted_environ(paths: JobPaths) -> dict[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """The environment that a job was submitted in: what lies in its folder, and the names of what came by hand."""
+
+    known: dict[str, str]
+    by_hand: tuple[str, ...] = ()
+
+
+def submitted_environ(paths: JobPaths) -> Submitted:
     """The environment that the job was submitted in; the agent's own where it did not travel."""
     try:
-        environ = json.loads(paths.ambient.read_bytes()).get("environ")
-    except (OSError, ValueError, AttributeError):
-        environ = None
-    return environ if isinstance(environ, dict) else dict(os.environ)
+        felt = json.loads(paths.ambient.read_bytes())
+        return Submitted(
+            known=dict(felt["environ"]), by_hand=tuple(felt.get("environ_by_hand", ()))
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return Submitted(known=dict(os.environ))
 
 
 def write_state(

@@ -28,6 +28,7 @@ class Live:
     target: Target
     ref: str = ""
     state: JobState = JobState.STARTING
+    reason: str = ""
     retries: int = 0
     max_runtime_s: float = 0.0
     is_stopping: bool = False

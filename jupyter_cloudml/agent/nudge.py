@@ -77,11 +77,6 @@ def nudge(
         return request(home, message, timeout_s=timeout_s)
 
 
-def send_secrets(home: DataHome, job_id: str, values: Mapping[str, str]) -> None:
-    """Give the agent the values of a job's secrets; it keeps them in memory until the job has ended."""
-    nudge(home, "secrets", job=job_id, values=dict(values))
-
-
 def warm(home: DataHome, *, python: str = "", environ: Mapping[str, str] | None = None) -> None:
     """Make the agent prepare workers for this interpreter and environment; returns before they are ready."""
     variables = sensitive(os.environ if environ is None else environ)

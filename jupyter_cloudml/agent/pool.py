@@ -47,6 +47,8 @@ class Assignment:
     environment: Environment
     placement: Placement
     secrets: dict[str, str] = field(repr=False)
+    environ: dict[str, str] = field(repr=False, default_factory=dict)
+    """Variables of the submitter that are on no disk."""
 
     def message(self, request: LocalRequest, home: DataHome) -> bytes:
         """What ``start.begin`` reads."""
@@ -58,6 +60,7 @@ class Assignment:
                 "slots": [str(path) for path in self.placement.locks],
                 "env": {**request.env, **self.placement.environ},
                 "secrets": self.secrets,
+                "environ": self.environ,
                 "zipapp": str(home.worker_pyz),
             }
         ).encode()

@@ -24,6 +24,7 @@ from ..targets.local.client import is_running
 from ..targets.port import Status, Target
 from .environment import Environment
 from .folder import (
+    Submitted,
     began_at,
     begun_ref,
     is_silent,
@@ -35,7 +36,7 @@ from .folder import (
     write_state,
 )
 from .forwarding import Forwarding
-from .ledger import Ledger, Placement
+from .ledger import Ledger, Placement, visible_gpus
 from .live import Live, Watch, free_result, sweep
 from .places import Places
 from .pool import Assignment, Pool, Readiness
@@ -53,6 +54,7 @@ _TRY_AGAIN_S = 1.0
 _SPARE_PATIENCE_S = 3.0
 _MAX_FALSE_STARTS = 3
 _LEAVING_S = 5.0
+_HANDOVER_S = 5.0
 _BIG_JOURNAL = 1 << 20
 
 
@@ -84,6 +86,7 @@ class Reconciler:
         self._live: dict[str, Live] = {}
         self._pids: dict[int, str] = {}
         self._secrets: dict[str, dict[str, str]] = {}
+        self._environs: dict[str, dict[str, str]] = {}
         self._false_starts: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._safety: asyncio.TimerHandle | None = None
@@ -130,11 +133,15 @@ class Reconciler:
         self._retrying = None
         self.look()
 
-    def keep_secrets(self, job_id: str, values: dict[str, str]) -> None:
-        """Hold the values of a job's secrets in memory until it has ended."""
-        self._secrets[job_id] = values
-        self.touch()
-        if job_id in self._waiting:
+    def keep(
+        self, job_id: str, *, secrets: dict[str, str] | None, environ: dict[str, str] | None
+    ) -> None:
+        """Hold what must lie on no disk in memory until the job has ended: values of secrets, and of variables."""
+        if secrets:
+            self._secrets[job_id] = secrets
+        if environ:
+            self._environs[job_id] = environ
+        if (secrets or environ) and job_id in self._waiting:
             self._waiting[job_id].not_before = 0.0
             self._loop.call_soon(self.start_what_fits)
 
@@ -206,6 +213,9 @@ class Reconciler:
     def _queue(self, row: JobRow) -> None:
         job = Waiting.of(row)
         try:
+            if job.is_local and job.needs.gpus:
+                submitted = submitted_environ(self._home.job(row.id))
+                job = Waiting.of(row, visible_gpus(submitted.known))
             if job.is_local:
                 self._ledger.check(job.needs)
         except CloudMLError as exc:
@@ -239,13 +249,21 @@ class Reconciler:
             return
         request: Any = target.plan(spec, self._home.job(job.job_id))
         if job.environment is None:
-            environ = {**submitted_environ(self._home.job(job.job_id)), **request.env}
-            job.environment = Environment.of(request.argv[0], environ)
+            submitted = submitted_environ(self._home.job(job.job_id))
+            if self._may_still_come(spec, submitted):
+                self._postpone(job, "waiting for its environment", pause_s=_HANDOVER_S)
+                return
+            job.environment = Environment.of(request.argv[0], {**submitted.known, **request.env})
         if self._is_spare_coming(job):
             return
         placement = self._ledger.place(job.job_id, job.needs)
         if placement is not None:
             self._start_here(job, spec, target, request, placement)
+
+    def _may_still_come(self, spec: JobSpec, submitted: Submitted) -> bool:
+        """Whether the nudge with the variables that are on no disk may be under way: the row is there just before it."""
+        is_fresh = self._clock() - spec.created_at < _HANDOVER_S
+        return is_fresh and bool(submitted.by_hand) and spec.id not in self._environs
 
     def _is_spare_coming(self, job: Waiting) -> bool:
         assert job.environment is not None
@@ -264,7 +282,12 @@ class Reconciler:
         secrets = {name: self._secrets[job.job_id][name] for name in spec.secrets}
         self._pool.assign(
             job.job_id,
-            Assignment(environment=job.environment, placement=placement, secrets=secrets),
+            Assignment(
+                environment=job.environment,
+                placement=placement,
+                secrets=secrets,
+                environ=self._environs.get(job.job_id, {}),
+            ),
         )
         try:
             self._prepare(job)
@@ -412,6 +435,9 @@ class Reconciler:
                 live.state = state
             if state is JobState.RUNNING:
                 self._note_runtime(live, self._clock())
+        elif state is live.state is JobState.STARTING and status.reason != live.reason:
+            live.reason = status.reason  # packages are being installed, say
+            self._registry.set_reason(live.job_id, status.reason)
         if live.watch is not None and (live.state is JobState.STARTING or live.is_stopping):
             live.watch.look_later()
 
@@ -514,6 +540,7 @@ class Reconciler:
             started_at=started_at,
         )
         self._secrets.pop(job_id, None)
+        self._environs.pop(job_id, None)
         self._false_starts.pop(job_id, None)
 
     def _drop(self, live: Live) -> None:

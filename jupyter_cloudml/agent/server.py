@@ -71,7 +71,6 @@ class Agent:
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "ping": self._ping,
             "nudge": self._nudge,
-            "secrets": self._secrets,
             "warm": self._warm,
             "status": self._status,
             "stop": self._request_stop,
@@ -148,11 +147,12 @@ class Agent:
         job_id = message.get("job")
         if job_id is not None:
             checked_job_id(job_id)
+            self.reconciler.keep(
+                job_id,
+                secrets=message.get("secrets"),
+                environ=message.get("environ"),
+            )
         asyncio.get_running_loop().call_soon(self.reconciler.look, job_id)
-        return {}
-
-    def _secrets(self, message: dict[str, Any]) -> dict[str, Any]:
-        self.reconciler.keep_secrets(checked_job_id(message["job"]), dict(message["values"]))
         return {}
 
     def _warm(self, message: dict[str, Any]) -> dict[str, Any]:

@@ -24,9 +24,14 @@ def begin(message: dict[str, Any], shell: Any = None) -> NoReturn:
     try:
         _log_to(message["log"])
         hold_slots(message["slots"])
-        _worker_main(message["zipapp"]).run_and_exit(
-            Path(message["folder"]), shell=shell, secrets=message["secrets"], env=message["env"]
+        main = _worker_main(message["zipapp"])
+        told = main.Handover(
+            secrets=message["secrets"],
+            env=message["env"],
+            environ=message["environ"],
+            held=tuple(_slots),
         )
+        main.run_and_exit(Path(message["folder"]), told, shell=shell)
     except BaseException:  # noqa: BLE001 - the outermost frame of a process
         import traceback
 

@@ -26,13 +26,14 @@ class Waiting:
     waits_for_spare_since: float = 0.0
 
     @classmethod
-    def of(cls, row: JobRow) -> Waiting:
+    def of(cls, row: JobRow, only_gpus: tuple[str, ...] | None = None) -> Waiting:
+        """``only_gpus``: those that the notebook may use, where it was restricted."""
         wanted = row.resources
         return cls(
             job_id=row.id,
             target=row.target,
             attempt=row.attempt,
-            needs=Needs(cpus=max(1, wanted.cpus), gpus=wanted.gpus),
+            needs=Needs(cpus=max(1, wanted.cpus), gpus=wanted.gpus, only_gpus=only_gpus),
             reason=row.reason,
         )
 
@@ -67,7 +68,7 @@ def reasons(queue: Iterable[Waiting], ledger: Ledger) -> dict[str, str]:
     """Job id → why it waits and how many are before it: ``gpu 0 held by job 7f3a12bc90de; 2 ahead of you``."""
     told: dict[str, str] = {}
     ahead = {CPU: 0, GPU: 0}
-    holding: dict[str, str] = {}
+    holding: dict[tuple[str, tuple[str, ...] | None], str] = {}
     known: dict[Needs, frozenset[str]] = {}
     for job in queue:
         if not job.is_local:
@@ -79,8 +80,10 @@ def reasons(queue: Iterable[Waiting], ledger: Ledger) -> dict[str, str]:
             (k for k in (GPU, CPU) if k in lacking or (ahead[k] and k in _kinds(job.needs))), ""
         )
         if kind:
-            text = holding.setdefault(kind, ledger.reason(kind))
-            told[job.job_id] = text + _place(ahead[kind])
+            key = (kind, job.needs.only_gpus if kind == GPU else None)
+            if key not in holding:
+                holding[key] = ledger.reason(kind, job.needs)
+            told[job.job_id] = holding[key] + _place(ahead[kind])
         for wanted in _kinds(job.needs):
             ahead[wanted] += 1
     return told

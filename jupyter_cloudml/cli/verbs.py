@@ -24,6 +24,7 @@ from ..core.errors import BadInput
 from ..core.states import JobState
 from ..journal.disk import unavailable
 from ..targets.registry import names as target_names
+from ..tracking.config import without_userinfo
 
 OK, FAILED = 0, 1
 
@@ -147,9 +148,12 @@ def prune(*, as_json: bool, older_than: str = "", max_size: str = "", dry_run: b
         _print_json({"dry_run": dry_run, "removed": [_removed_json(item) for item in removed]})
         return OK
     for item in removed:
-        print(f"{item.job_id}  {size(item.freed_bytes)}  {item.reason}")
+        print(
+            f"{item.job_id or f'packages {item.environment[:12]}'}  {size(item.freed_bytes)}  {item.reason}"
+        )
     verb = "would be freed" if dry_run else "freed"
-    print(f"{len(removed)} jobs, {size(sum(item.freed_bytes for item in removed))} {verb}")
+    count = sum(bool(item.job_id) for item in removed)
+    print(f"{count} jobs, {size(sum(item.freed_bytes for item in removed))} {verb}")
     return OK
 
 
@@ -158,7 +162,7 @@ def ui(*, as_json: bool, port: str = "5000") -> int:
         raise BadInput(f"--port {port!r} is not a number")
     argv, environ, url = ui_command(current_session(), os.environ, int(port))
     if as_json:
-        _print_json({"argv": argv, "url": url})
+        _print_json({"argv": [without_userinfo(word) for word in argv], "url": url})
         return OK
     print(f"MLflow at {url}; Ctrl-C ends it")
     sys.stdout.flush()
@@ -235,7 +239,8 @@ def _write_values(path: Path, values: dict[str, Any]) -> None:
 
 
 def _removed_json(item: Removed) -> dict[str, Any]:
-    return {"id": item.job_id, "freed_bytes": item.freed_bytes, "reason": item.reason}
+    known = {"id": item.job_id, "freed_bytes": item.freed_bytes, "reason": item.reason}
+    return {**known, "environment": item.environment} if item.environment else known
 
 
 def _print_json(value: Any) -> None:

@@ -14,7 +14,7 @@ from ..agent.ledger import Capacity
 from ..agent.nudge import ensure_agent
 from ..core.errors import CloudMLError
 from ..journal.home import DataHome
-from ..tracking.config import checked_uri, scheme_of, tracking_uri
+from ..tracking.config import checked_uri, scheme_of, tracking_uri, without_userinfo
 from .administration import agent_status
 from .session import configuration, current_session
 from .text import size
@@ -126,23 +126,24 @@ def _agent() -> tuple[str, str, str]:
 
 def _tracking(environ: Mapping[str, str]) -> tuple[str, str, str]:
     uri = checked_uri(tracking_uri(environ, current_session().home.root))
+    shown = without_userinfo(uri)
     if scheme_of(uri) not in ("http", "https"):
-        return "ok", uri, ""
+        return "ok", shown, ""
     from urllib.error import URLError
     from urllib.request import urlopen
 
     try:
         with urlopen(f"{uri.rstrip('/')}/health", timeout=5):  # noqa: S310 - the user's own server, http or https
-            return "ok", uri, ""
+            return "ok", shown, ""
     except (URLError, OSError) as exc:
         hint = (
             "start it, or unset MLFLOW_TRACKING_URI; jobs run on and are forwarded when it is back"
         )
-        return "warn", f"{uri} does not answer: {exc}", hint
+        return "warn", f"{shown} does not answer: {exc}", hint
 
 
 def _gpus(environ: Mapping[str, str]) -> tuple[str, str, str]:
-    capacity = Capacity.detect(environ)
+    capacity = Capacity.detect(environ).seen_by(environ)
     cpus = f"{capacity.cpus} CPU slots"
     return (
         "ok",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ JOB_FLAGS: tuple[Flag, ...] = (
         word="memory",
         fold=keep,
         takes="16G",
-        help="main memory per node; local records it and does not limit it",
+        help="main memory per node; a job that uses more is ended",
     ),
     Flag(names=("--num-nodes",), word="num_nodes", fold=keep, takes="N", help="number of nodes"),
     Flag(
@@ -142,7 +143,7 @@ JOB_FLAGS: tuple[Flag, ...] = (
         fold=pairs,
         arity=MANY,
         takes="name=URI ...",
-        help="not in this version: read the URI in the cell",
+        help="a file or directory; in the cell cloudml.data[name] is its path",
     ),
     Flag(
         names=("-r", "--requirements"),
@@ -150,7 +151,7 @@ JOB_FLAGS: tuple[Flag, ...] = (
         fold=keep,
         takes="requirements.txt",
         completes="file",
-        help="not in this version: install packages in the kernel's environment",
+        help="packages that the job gets on top of the kernel's; made once, then kept",
     ),
     Flag(
         names=("--env",),
@@ -194,7 +195,7 @@ JOB_FLAGS: tuple[Flag, ...] = (
         word="checkpoint",
         fold=keep,
         takes="URI",
-        help="not in this version: checkpoints lie in the job's folder, --resume finds them",
+        help="a directory for checkpoints that outlives the job; the next job with it goes on",
     ),
     Flag(
         names=("--resume",),
@@ -277,9 +278,11 @@ def parse_tokens(
     found: dict[str, Any] = {}
     free = list(positional)
     rest = list(tokens)
+    last: Flag | None = None
     while rest:
         token = rest.pop(0)
         if not _is_flag(token):
+            _refuse_stray_pair(command, token, last, free)
             if not free:
                 raise BadInput(
                     f"{command} does not know what to do with {token!r}", hint=_usage(command)
@@ -295,8 +298,25 @@ def parse_tokens(
                 raise BadInput(f"{command}: {name} takes no value")
             rest.insert(0, value)
         taken = _take(command, name, flag, rest)
+        last = flag
         found[flag.word] = flag.fold(found.get(flag.word), taken, name)
     return found
+
+
+def _refuse_stray_pair(
+    command: str, token: str, last: Flag | None, free: Sequence[str]
+) -> None:
+    """``--env K=1 J=2``: the second pair would be taken for the job's name, without a word."""
+    if not re.match(r"[A-Za-z_]\w*=", token) or free[:1] == ["text"]:
+        return
+    of_pairs = last is not None and last.fold is pairs
+    flag = last.names[0] if last is not None and of_pairs else "--env"
+    raise BadInput(
+        f"{command} does not know what to do with {token!r}",
+        hint=f"write {flag} before each pair: {flag} {token}"
+        if of_pairs
+        else f"a pair needs its flag: {flag} {token}, or -p {token.replace('=', ' ', 1)}",
+    )
 
 
 def _take(command: str, name: str, flag: Flag, rest: list[str]) -> list[str]:

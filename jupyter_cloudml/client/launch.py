@@ -24,13 +24,19 @@ from ..journal.staging import staged
 from ..targets.local.starts import all_starts, start_lock
 from ..targets.port import Target
 from ..wire import BlobStore, Encoded, Limits, encode
-from ..worker import ambient, local_modules
+from ..worker import ambient, checkpoint, local_modules
 from ..worker.local_modules import state_of
 from ..worker.redact import Redactor
 from .lookup import get
 from .options import SubmitOptions, build_spec, refuse_unbound_outputs
 from .origin import look_at_git
-from .secrets import known_secrets, refuse_written_secrets, secret_values, without_secrets
+from .secrets import (
+    known_secrets,
+    refuse_written_secrets,
+    secret_values,
+    split_environ,
+    without_secrets,
+)
 from .session import Session, blob_digests, configuration
 
 WARN_BYTES = 256 << 20
@@ -62,6 +68,7 @@ class Prepared:
     encoded: Encoded
     ambient: dict[str, Any]
     secrets: dict[str, str] = field(repr=False)
+    environ_by_hand: dict[str, str] = field(repr=False)
     target: Target
     names: CellNames
     warnings: tuple[str, ...] = ()
@@ -112,7 +119,6 @@ def prepare(
     blobs: BlobStore,
 ) -> Prepared:
     """Check everything and encode the values into ``blobs``; starts nothing (this is also ``--dry-run``)."""
-    refuse_without_effect(options)
     spec = build_spec(
         options,
         source.text,
@@ -128,7 +134,9 @@ def prepare(
     target = session.target(spec.target, configuration())
     target.plan(spec, session.paths(job_id))
     if target.shares_machine:
-        refuse_impossible(spec, Capacity.detect(os.environ))
+        refuse_impossible(spec, Capacity.detect(os.environ).seen_by(os.environ))
+    else:
+        refuse_out_of_reach(spec)
     secrets = secret_values(spec.secrets, os.environ)
     names, chosen = _capture(source, spec)
     is_local = target.shares_machine
@@ -143,11 +151,13 @@ def prepare(
             limits=limits,
         )
     refuse_written_secrets(secrets, spec.source, encoded.manifest, blobs)
+    felt = _ambient(source, is_local)
     return Prepared(
         spec=spec,
         encoded=encoded,
-        ambient=_ambient(source, is_local),
+        ambient=felt,
         secrets=secrets,
+        environ_by_hand=_taken_out(felt),
         target=target,
         names=names,
         warnings=() if is_local else _size_warnings(encoded),
@@ -186,34 +196,17 @@ def refuse_impossible(spec: JobSpec, there: Capacity) -> None:
         )
 
 
-def refuse_without_effect(options: SubmitOptions) -> None:
-    """Refuse what no target of this version would do; it would be passed over without a word.
+def refuse_out_of_reach(spec: JobSpec) -> None:
+    """Refuse what a target that is not this machine cannot do yet; it would be passed over without a word.
 
     Raises:
-        BadInput: packages to install, data to fetch, or a place for checkpoints.
+        BadInput: data that lies here.
     """
-    for flag, value, why, way_out in (
-        (
-            "--requirements",
-            options.requirements,
-            "this version installs no packages for a job",
-            "install them in the kernel's environment",
-        ),
-        (
-            "--data",
-            " ".join(f"{name}={uri}" for name, uri in options.data.items()),
-            "this version fetches no data for a job",
-            "read the URI in the cell",
-        ),
-        (
-            "--checkpoint",
-            options.checkpoint,
-            "this version keeps checkpoints in the job's folder",
-            "leave the option out; --resume JOB finds them",
-        ),
-    ):
-        if value:
-            raise BadInput(f"{flag} {value}: {why}", hint=way_out)
+    for name, uri in spec.data.items():
+        raise BadInput(
+            f"--data {name}={uri}: target {str(spec.target)!r} does not see this machine's files",
+            hint="read data in the cell from where that target has it",
+        )
 
 
 def _capture(source: Source, spec: JobSpec) -> tuple[CellNames, CapturePlan]:
@@ -264,7 +257,8 @@ def _with_resume(session: Session, spec: JobSpec) -> JobSpec:
     if not spec.resume_from:
         return spec
     whole = get(spec.resume_from.strip(), session=session).id
-    if not any(session.paths(whole).checkpoints.glob("step-*")):
+    folder = checkpoint.folder_of(session.spec(whole), session.paths(whole))
+    if not any(folder.glob("step-*")):
         raise NotFound(
             f"--resume {spec.resume_from}: job {whole} has no checkpoint",
             hint="a cell makes one by cloudml.checkpoint.save(state, step=n)",
@@ -288,6 +282,16 @@ def _ambient(source: Source, is_local: bool) -> dict[str, Any]:
         state["environ"] = without_secrets(state["environ"], secrets, secrets.values())
     redacted: dict[str, Any] = Redactor(secrets).tree(state)
     return redacted
+
+
+def _taken_out(felt: dict[str, Any]) -> dict[str, str]:
+    """The variables that look like secrets; of these only the names stay in ``felt``, which goes to the disk."""
+    if "environ" not in felt:
+        return {}
+    felt["environ"], hidden = split_environ(felt["environ"])
+    if hidden:
+        felt["environ_by_hand"] = sorted(hidden)
+    return hidden
 
 
 def _size_warnings(encoded: Encoded) -> tuple[str, ...]:
@@ -326,9 +330,7 @@ def _register(session: Session, prepared: Prepared) -> None:
         shutil.rmtree(session.paths(spec.id).root, ignore_errors=True)
         raise
     try:
-        if prepared.secrets:
-            session.hand_over_secrets(spec.id, prepared.secrets)
-        session.nudge(spec.id)
+        session.nudge(spec.id, secrets=prepared.secrets, environ=prepared.environ_by_hand)
     except BaseException:
         with contextlib.suppress(CloudMLError, OSError):
             withdraw(session, spec.id)

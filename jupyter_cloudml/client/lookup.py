@@ -25,7 +25,7 @@ def get(job: str, *, session: Session | None = None) -> Job:
     try:
         return Job(session.registry.get(job).id, session)
     except NotFound:
-        named = [row for row in session.registry.list_jobs(text=job, limit=50) if row.name == job]
+        named = session.registry.list_jobs(name=job, limit=1)
         if not named:
             raise
         return Job(named[0].id, session)

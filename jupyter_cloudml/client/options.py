@@ -15,6 +15,8 @@ from ..core.errors import BadInput
 from ..core.resources import Resources, parse_duration_s, parse_gpus, parse_memory_mib
 from ..core.spec import JobSpec, Origin, TargetRef
 from ..tracking.config import tracking_uri
+from .locations import checkpoint_uri, data_uris
+from .requirements import requirements_text
 
 MERGED_WORDS = ("params", "data", "env", "tags")
 """Words whose values of the notebook's defaults and of the cell are merged, the cell's winning."""
@@ -123,17 +125,17 @@ def build_spec(
         inputs=options.inputs,
         outputs=() if options.no_return else options.outputs,
         params=_checked_params({**params_of(options.params_file), **options.params}),
-        data=dict(options.data),
+        data=data_uris(options.data),
         env={key: str(value) for key, value in options.env.items()},
         secrets=options.secrets,
-        requirements=_text_of("-r", options.requirements),
+        requirements=requirements_text(options.requirements),
         experiment=options.experiment or environ.get("MLFLOW_EXPERIMENT_NAME") or "Default",
         run_name=options.run_name,
         tags={key: str(value) for key, value in options.tags.items()},
         tracking_uri=options.tracking_uri or tracking_uri(environ, home),
         retries=_count("--retries", options.retries, least=0),
         max_runtime_s=parse_duration_s(str(options.max_runtime)),
-        checkpoint_uri=options.checkpoint,
+        checkpoint_uri=checkpoint_uri(options.checkpoint),
         resume_from=options.resume,
         autolog=options.autolog,
         detach=options.detach,

@@ -64,20 +64,33 @@ def _look(root: Path) -> None:
 
 @lru_cache(maxsize=32)
 def _git_root(cwd: str) -> Path | None:
-    return next((p for p in (Path(cwd), *Path(cwd).parents) if (p / ".git").is_dir()), None)
+    return next((p for p in (Path(cwd), *Path(cwd).parents) if (p / ".git").exists()), None)
+
+
+def _git_folders(root: Path) -> tuple[Path, Path]:
+    """The folder of this work tree's HEAD, and the one that it shares with others (gitrepository-layout(5)).
+
+    ``.git`` is a file that names the folder in submodules and in work trees that ``git worktree`` added.
+    """
+    own = root / ".git"
+    if own.is_file():
+        own = root / own.read_text().strip().removeprefix("gitdir: ")
+    common = own / "commondir"
+    return own, own / common.read_text().strip() if common.is_file() else own
 
 
 def _commit(root: Path) -> str:
     """The commit that HEAD names, from git's own files; empty when there is none yet."""
     try:
-        head = (root / ".git" / "HEAD").read_text().strip()
+        own, common = _git_folders(root)
+        head = (own / "HEAD").read_text().strip()
         if not head.startswith("ref: "):
             return head
         ref = head.removeprefix("ref: ")
-        loose = root / ".git" / ref
-        if loose.is_file():
-            return loose.read_text().strip()
-        packed = (root / ".git" / "packed-refs").read_text().splitlines()
+        for loose in (own / ref, common / ref):
+            if loose.is_file():
+                return loose.read_text().strip()
+        packed = (common / "packed-refs").read_text().splitlines()
     except (OSError, UnicodeDecodeError):
         return ""
     return next((line.split(" ", 1)[0] for line in packed if line.endswith(f" {ref}")), "")

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import BadInput
+from .defaults import defaults
 from .flags import literal
 from .job import Job
 from .launch import Source, launch
 from .options import options_from, params_of
 from .origin import origin
-from .session import configuration, current_session
+from .session import current_session
 
 
 def submit_program(
@@ -32,7 +33,7 @@ def submit_program(
             "run needs one script, notebook or -c code",
             hint="jupyter cloudml run train.py --gpus 1",
         )
-    options = options_from(words, configuration().defaults.given())
+    options = options_from(words, defaults())
     if code:
         source = Source(text=code, namespace={}, kind="code")
     elif file.endswith(".ipynb"):
@@ -48,7 +49,7 @@ def submit_program(
     launched = launch(
         session,
         source,
-        options_from({**words, "name": name}, configuration().defaults.given()),
+        options_from({**words, "name": name}, defaults()),
         origin(os.environ),
     )
     return Job(launched.id, session, home=launched.home)

@@ -12,12 +12,13 @@ from typing import Any
 from ..core.errors import BadInput
 from ..core.spec import Origin
 from ..core.states import JobState
+from .defaults import defaults
 from .job import RESULT, Job
 from .launch import Source, launch
 from .lookup import get
 from .options import SubmitOptions, options_from
 from .origin import origin
-from .session import configuration, current_session
+from .session import current_session
 
 _FUNCTION, _ARGS, _KWARGS = "__cloudml_function__", "__cloudml_args__", "__cloudml_kwargs__"
 _CALL = f"{RESULT} = {_FUNCTION}(*{_ARGS}, **{_KWARGS})"
@@ -33,7 +34,8 @@ def submit(
 ) -> Job:
     """Start ``code`` (source text, or a function to be called with ``args`` and ``kwargs``) and return its `Job`.
 
-    Options are those of ``%%cloudtrain`` with underscores: ``on="local", gpus=1, params={"lr": 0.1}``. Source text sees
+    Options are those of ``%%cloudtrain`` with underscores: ``on="local", gpus=1, params={"lr": 0.1}``; those that are not
+    given are the notebook's own (``%cloudconfig``), then those of ``cloudml.toml``. Source text sees
     ``namespace`` (default: that of the notebook or script that calls). Does not wait; nothing is started when it raises.
 
     Raises:
@@ -64,19 +66,20 @@ def remote(function: Callable[..., Any] | None = None, /, **options: Any) -> Any
     """
     if function is None:
         return functools.partial(remote, **options)
-    return RemoteFunction(function, _options(options))
+    _options(options)
+    return RemoteFunction(function, options)
 
 
 class RemoteFunction:
     """A function that runs elsewhere. It travels to a job as the plain function that it wraps."""
 
-    def __init__(self, function: Callable[..., Any], options: SubmitOptions) -> None:
+    def __init__(self, function: Callable[..., Any], words: Mapping[str, Any]) -> None:
         functools.update_wrapper(self, function)
         self._function = function
-        self._options = options
+        self._words = dict(words)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        job = _call(self._function, args, kwargs, self._options, brings_all=True)
+        job = _call(self._function, args, kwargs, _options(self._words), brings_all=True)
         try:
             state = job.wait()
         except KeyboardInterrupt:
@@ -91,7 +94,7 @@ class RemoteFunction:
 
     def submit(self, *args: Any, **kwargs: Any) -> Job:
         """Start one call; its `Job` at once."""
-        return _call(self._function, args, kwargs, self._options)
+        return _call(self._function, args, kwargs, _options(self._words))
 
     def map(self, items: Iterable[Any]) -> list[Job]:
         """One job per item; a tuple is unpacked into arguments, a dict into keyword arguments."""
@@ -149,7 +152,7 @@ def _origin() -> Origin:
 
 
 def _options(words: Mapping[str, Any]) -> SubmitOptions:
-    options = options_from(words, configuration().defaults.given())
+    options = options_from(words, defaults())
     if options.dry_run:
         raise BadInput("dry_run is for %%cloudtrain --dry-run", hint="leave dry_run out")
     return options

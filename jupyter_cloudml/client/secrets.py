@@ -1,12 +1,15 @@
-"""Secrets by name: taken from this process's environment, handed to the agent's memory, written nowhere."""
+"""Secrets: taken from this process's environment, handed to the agent's memory, written nowhere."""
 
 from __future__ import annotations
 
 import json
 import mmap
+import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..agent.environment import sensitive
 from ..core.errors import BadInput
 from ..wire import BlobStore
 from .session import blob_digests, inline_bytes
@@ -14,6 +17,16 @@ from .session import blob_digests, inline_bytes
 MIN_LENGTH = 4
 """A shorter value stands in half of all texts by chance: it can be neither found nor redacted."""
 _given: dict[str, str] = {}
+
+_SECRET_NAME = re.compile(
+    r"KEY|TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|CREDENTIAL|COOKIE|(^|_)(PASS|AUTH|PAT|DSN|JWT)($|_)|_PWD$",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(
+    r"\w://[^/\s@?#]+@|-----BEGIN|\b(gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk-|hf_|eyJ|AKIA|ASIA)\w{8}"
+)
+_LONG = 8
+"""A shorter value may stand in another variable by chance."""
 
 
 def known_secrets() -> dict[str, str]:
@@ -55,6 +68,36 @@ def without_secrets(
         for key, text in environ.items()
         if key not in hidden and not any(value in text for value in known)
     }
+
+
+def split_environ(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What may lie on disk, and what looks like a secret: by its name, by its value, or as it holds one of those.
+
+    The name of an existing file is none, nor is what the interpreter itself needs (``agent.environment.sensitive``).
+    """
+    known = sensitive(environ)
+    hidden = {
+        name: value
+        for name, value in environ.items()
+        if name not in known and _looks_secret(name, value)
+    }
+    values = [value for value in hidden.values() if len(value) >= _LONG]
+    if values:
+        holds_one = re.compile("|".join(map(re.escape, values)))
+        hidden |= {
+            name: value
+            for name, value in environ.items()
+            if name not in known and holds_one.search(value)
+        }
+    return {name: value for name, value in environ.items() if name not in hidden}, hidden
+
+
+def _looks_secret(name: str, value: str) -> bool:
+    if _SECRET_VALUE.search(value):
+        return True
+    if not _SECRET_NAME.search(name) or len(value) < MIN_LENGTH or value.lower() == "false":
+        return False
+    return not (value.startswith("/") and os.path.exists(value))  # noqa: PTH110 - on the launch path
 
 
 def refuse_written_secrets(

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..agent.nudge import nudge, send_secrets, warm
+from ..agent.nudge import nudge, warm
 from ..core.errors import NotFound
 from ..core.spec import JobSpec, TargetRef
 from ..journal.atomic import read_json
@@ -57,17 +57,23 @@ class Session:
             self._targets[key] = open_target(ref, config=config, home=self.home)
         return self._targets[key]
 
-    def nudge(self, job_id: str) -> None:
+    def nudge(
+        self,
+        job_id: str,
+        *,
+        secrets: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         """Have the agent look at a job now; it is started when it does not run.
+
+        With ``secrets`` and ``environ`` it gets values that it keeps in its memory, the only place that they ever lie in.
 
         Raises:
             Unavailable: it can be neither reached nor started.
         """
-        nudge(self.home, job=job_id)
-
-    def hand_over_secrets(self, job_id: str, values: Mapping[str, str]) -> None:
-        """Put a job's secrets into the agent's memory, the only place that they ever lie in."""
-        send_secrets(self.home, job_id, values)
+        given = {"secrets": secrets, "environ": environ}
+        by_hand = {key: dict(values) for key, values in given.items() if values}
+        nudge(self.home, {"op": "nudge", "job": job_id, **by_hand})
 
     def warm(self) -> None:
         """Have workers prepared for this very interpreter and environment; returns before they are ready."""

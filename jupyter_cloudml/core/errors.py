@@ -10,10 +10,12 @@
     ├── NotInstalled        an extra is missing
     ├── NotFound            no such job, value, checkpoint
     ├── JobFailed           the job ended without a result; the exception of the cell is ``__cause__`` where known
+    │   └── MemoryExceeded  it used more than its ``--memory``
     │   └── RuntimeExceeded it ran longer than its ``--max-runtime``
     ├── JobCancelled        somebody cancelled it
     ├── JobLost             the machine or process went away and left no result
     ├── FarSideError        the far end could not start the cell (missing module, other Python, damaged bundle)
+    │   ├── CannotInstall   the packages of ``-r`` cannot be installed
     │   └── Corrupt         a blob, journal or registry fails its checksum
     └── Unavailable         agent, tracking server, disk or network does not answer   (retryable)
 """
@@ -91,6 +93,12 @@ class JobFailed(CloudMLError):
     code = "job-failed"
 
 
+class MemoryExceeded(JobFailed):
+    """The job used more memory than ``--memory`` gave it, and was ended."""
+
+    code = "memory-exceeded"
+
+
 class RuntimeExceeded(JobFailed):
     """The job ran longer than ``--max-runtime``, and was stopped."""
 
@@ -120,6 +128,12 @@ class FarSideError(CloudMLError):
     """The far end could not start the cell."""
 
     code = "far-side"
+
+
+class CannotInstall(FarSideError):
+    """The packages that ``-r`` names cannot be installed; the message ends with pip's last lines."""
+
+    code = "cannot-install"
 
 
 class Corrupt(FarSideError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,10 @@ class DataHome:
         return self.root / "jobs"
 
     @property
+    def environments(self) -> Path:
+        return self.root / "environments"
+
+    @property
     def worker_pyz(self) -> Path:
         return self.root / "worker.pyz"
 
@@ -109,9 +114,9 @@ class DataHome:
     def slots(self) -> Path:
         return self.root / "slots"
 
-    def slot_lock(self, kind: str, index: int) -> Path:
-        """The lock file of one resource: ``slot_lock("gpu", 0)`` is ``slots/gpu-0.lock``."""
-        return self.slots / f"{kind}-{index}.lock"
+    def slot_lock(self, kind: str, name: str) -> Path:
+        """The lock file of one resource: ``slot_lock("gpu", "0")`` is ``slots/gpu-0.lock``."""
+        return self.slots / f"{kind}-{re.sub(r'[^A-Za-z0-9-]', '_', name)}.lock"
 
     def job(self, job_id: str) -> JobPaths:
         """The folder of a job; ``BadInput`` when ``job_id`` is not a whole job id."""

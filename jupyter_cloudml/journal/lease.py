@@ -59,6 +59,10 @@ class Lease:
             _held[_key(os.fstat(fd))] = os.getpid()
             return cls(path, fd)
 
+    def fileno(self) -> int:
+        """The descriptor of the lock: a process that goes on as another program (``execve``) keeps it open."""
+        return self._fd
+
     def release(self) -> None:
         """Give the lock back; safe to repeat, and without effect in a forked child."""
         with _guard:

@@ -35,6 +35,7 @@ STEPS: tuple[Step, ...] = (
             job TEXT NOT NULL, file TEXT NOT NULL, "offset" INTEGER NOT NULL, PRIMARY KEY (job, file)
         ) WITHOUT ROWID""",
     ),
+    ("CREATE INDEX jobs_by_name ON jobs (name, number)",),
 )
 
 

@@ -94,6 +94,11 @@ class JobPaths:
         return self.root / "run.json"
 
     @property
+    def interpreter(self) -> Path:
+        """The path of the interpreter that runs the job, where it is not the one that submitted it."""
+        return self.root / "interpreter"
+
+    @property
     def control(self) -> Path:
         return self.root / "control"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..core.errors import NotFound
 from ..core.ids import JOB_ID
 from .disk import unavailable
+from .environments import EnvironmentPaths, remove, unused
 from .home import DataHome
 from .lease import lease_holder
 from .paths import JobPaths
@@ -28,12 +29,16 @@ _File = tuple[int, int]  # (device, inode)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prunable:
-    """A job folder that goes (or would go): how many bytes are freed with it, and why."""
+    """A job folder that goes (or would go): how many bytes are freed with it, and why.
+
+    Or the environment of ``-r`` jobs with that key: then ``job_id`` is empty, and ``ended_at`` is its last use.
+    """
 
     job_id: str
     ended_at: float
     freed_bytes: int
     reason: str
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,9 @@ def prune(
 ) -> list[Prunable]:
     """Remove job folders that ended ``older_than_s`` ago, then the oldest until all take ``max_bytes``; what went.
 
+    Environments of ``-r`` jobs go when no job has taken one for ``older_than_s``, and, the oldest first, before any job
+    folder does, while all take more than ``max_bytes``; one that is in use stays.
+
     A job stays while its state is active, any of its leases is held, or its run is not wholly forwarded. Blobs that no
     job links go an hour after they were written, folders that a launcher left half made at once. A folder goes at once or not at all, with its row; killed
     half-way, the next call ends the work. With ``dry_run`` nothing is changed and the same list is returned.
@@ -66,8 +74,11 @@ def prune(
     try:
         sizes: dict[_File, int] = {}
         folders = [_measured(home, entry, sizes) for entry in _candidates(registry, now)]
-        chosen = list(_chosen(folders, sizes, now, older_than_s, max_bytes))
+        stale, left = _stale(home, sum(sizes.values()), now, older_than_s, max_bytes)
+        allowed = None if max_bytes is None else max_bytes - left
+        chosen = list(_chosen(folders, sizes, now, older_than_s, allowed))
         if not dry_run:
+            stale = [item for item in stale if remove(_environment(home, item))]
             _empty_trash(home)
             for folder in abandoned(home):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -75,7 +86,37 @@ def prune(
             _sweep_blobs(home, now)
     except OSError as exc:
         raise unavailable(home.root, exc) from exc
-    return chosen
+    return [*stale, *chosen]
+
+
+def _stale(
+    home: DataHome, jobs_bytes: int, now: float, older_than_s: float | None, max_bytes: int | None
+) -> tuple[list[Prunable], int]:
+    """The environments that go, and how many bytes those take that stay."""
+    found = sorted(unused(home.environments, now), key=lambda item: item.used_at)
+    chosen, left = [], sum(item.size for item in found)
+    for item in found:
+        if older_than_s is not None and now - item.used_at >= older_than_s:
+            reason = "age"
+        elif max_bytes is not None and jobs_bytes + left > max_bytes:
+            reason = "size"
+        else:
+            continue
+        left -= item.size
+        chosen.append(
+            Prunable(
+                job_id="",
+                ended_at=item.used_at,
+                freed_bytes=item.size,
+                reason=reason,
+                environment=item.paths.root.name,
+            )
+        )
+    return chosen, left
+
+
+def _environment(home: DataHome, item: Prunable) -> EnvironmentPaths:
+    return EnvironmentPaths(home.environments / item.environment)
 
 
 def _candidates(registry: Registry, now: float) -> Iterator[tuple[str, float | None]]:

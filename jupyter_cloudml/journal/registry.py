@@ -109,13 +109,14 @@ class Registry:
         notebook: str | None = None,
         experiment: str | None = None,
         text: str | None = None,
+        name: str | None = None,
         limit: int = 100,
         offset: int = 0,
     ) -> list[JobRow]:
         """The jobs that fit every given condition, newest first.
 
         ``target`` is ``kind`` (all of that kind) or ``kind:name``; ``text`` is looked for in id, name and first line;
-        ``limit`` -1 is all.
+        ``name`` is the whole name; ``limit`` -1 is all.
         """
         where = _Where()
         if state is not None:
@@ -126,10 +127,12 @@ class Registry:
             where.add("notebook = ?", notebook)
         if experiment is not None:
             where.add("experiment = ?", experiment)
+        if name is not None:
+            where.add("name = ?", name)
         if text:
             pattern = f"%{_like(text)}%"
             condition = " OR ".join(
-                f"{name} LIKE ? ESCAPE '\\'" for name in ("id", "name", "source_head")
+                f"{column} LIKE ? ESCAPE '\\'" for column in ("id", "name", "source_head")
             )
             where.add(f"({condition})", pattern, pattern, pattern)
         order = "ORDER BY number DESC LIMIT ? OFFSET ?"

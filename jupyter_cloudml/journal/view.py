@@ -12,6 +12,7 @@ from .series import Series, finite
 
 _MAX_NOTES = 100
 _BEGINNINGS = {JobState.QUEUED, JobState.STARTING, JobState.RUNNING}
+_TOLD_AGAIN = (JobState.QUEUED, JobState.STARTING)  # with another reason
 _KNOWN_STATES = {state.value: state for state in JobState}
 
 
@@ -117,7 +118,7 @@ class JobView:
     def _may_move(self, state: JobState, at: float) -> bool:
         if self.state.is_final:
             return state in _BEGINNINGS and self.ended_at is not None and at > self.ended_at
-        return is_legal(self.state, state) or (state is self.state is JobState.QUEUED)
+        return is_legal(self.state, state) or (state is self.state and state in _TOLD_AGAIN)
 
     def _start_afresh(self) -> None:
         self.attempt += 1

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any
 from weakref import WeakValueDictionary
 
+from ..client.defaults import defaults, notebook_defaults, set_notebook_defaults
 from ..client.failure import dressed
 from ..client.flags import FOLLOW_FLAGS, JOB_FLAGS, LIST_FLAGS, OUTPUT_FLAGS, Flag, parse_line
 from ..client.job import Job
@@ -31,11 +32,10 @@ _MAY_BE_MAGIC = re.compile(r"[%!?]")
 
 
 class Verbs:
-    """The verbs of one kernel. ``defaults`` are what ``%cloudconfig`` set in it."""
+    """The verbs of one kernel."""
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
-        self.defaults: dict[str, Any] = {}
         self.batch: bool | None = None
         self._detached: dict[str, Job] = {}
         self._returned: WeakValueDictionary[str, Job] = WeakValueDictionary()
@@ -100,16 +100,17 @@ class Verbs:
 
     def config(self, line: str) -> dict[str, Any]:
         words = parse_line("%cloudconfig", line, CONFIG_FLAGS)
+        earlier = notebook_defaults()
         if words.pop("reset", False):
-            self.defaults, self.batch = {}, None
+            earlier, self.batch = {}, None
         for word, value in (("batch", True), ("no_batch", False)):
             if words.pop(word, False):
                 self.batch = value
-        defaults = {**self.defaults, **words}
-        self._check(options_from(defaults, configuration().defaults.given()))
-        self.defaults = defaults
+        wanted = {**earlier, **words}
+        self._check(options_from(wanted, configuration().defaults.given()))
+        set_notebook_defaults(wanted)
         batch = {} if self.batch is None else {"batch": self.batch}
-        return {**configuration().defaults.given(), **self.defaults, **batch}
+        return {**defaults(), **batch}
 
     def _check(self, options: SubmitOptions) -> None:
         """Refuse defaults that no job could have, before they are kept."""
@@ -127,7 +128,7 @@ class Verbs:
         session.target(spec.target, configuration()).plan(spec, session.paths(job_id))
 
     def _options(self, words: dict[str, Any]) -> SubmitOptions:
-        return options_from(words, {**configuration().defaults.given(), **self.defaults})
+        return options_from(words, defaults())
 
     def _source(self, cell: str) -> Source:
         shell = self.shell

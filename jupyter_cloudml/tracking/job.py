@@ -143,11 +143,20 @@ class TrackedJob:
             artifacts.log_start(store, run_id, self.spec, self.paths)
             self._cursors.set_dressed(_WITH_PAIRS)
         if self._cursors.dressed < _WITH_ENVIRONMENT:
-            python = self.spec.origin.python
-            lock = self._locks.wait(python) if wait else self._locks.lock(python)
+            lock = self._lock(wait)
             if lock is not None:
                 artifacts.log_environment(store, run_id, lock)
                 self._cursors.set_dressed(_WITH_ENVIRONMENT)
+
+    def _lock(self, wait: bool) -> str | None:
+        """What is installed where the job runs; None while it is asked, or while its packages are being installed."""
+        python = self.spec.origin.python
+        if self.spec.requirements:
+            if self.paths.interpreter.exists():
+                python = self.paths.interpreter.read_text()
+            elif not wait:
+                return None
+        return self._locks.wait(python) if wait else self._locks.lock(python)
 
     def has_news(self) -> bool:
         """Whether something waits to be sent. Costs a stat a journal; a torn last line counts as news."""

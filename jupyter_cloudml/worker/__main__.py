@@ -17,16 +17,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rank", type=int, default=int(os.environ.get("RANK", "0")))
     parser.add_argument("--env", action="append", default=[], metavar="K=V", help="set in the job")
     parser.add_argument("--secrets-fd", type=int, help="descriptor to read {name: value} from")
+    parser.add_argument("--handover-fd", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     from .main import run_and_exit
+    from .preparation import Handover
 
     try:
-        run_and_exit(
-            options.folder,
-            rank=options.rank,
-            secrets=_secrets(options.secrets_fd),
-            env=dict(pair.split("=", 1) for pair in options.env),
+        told = (
+            Handover.read(options.handover_fd)
+            if options.handover_fd is not None
+            else Handover(
+                rank=options.rank,
+                secrets=_secrets(options.secrets_fd),
+                env=dict(pair.split("=", 1) for pair in options.env),
+            )
         )
+        run_and_exit(options.folder, told)
     except CloudMLError as exc:
         print(f"worker: {exc}", file=sys.stderr)
     return 2

@@ -37,6 +37,10 @@ PACKAGES = {
 _PER_PROCESS = frozenset({"_", "PWD", "OLDPWD", "SHLVL", "PYTEST_CURRENT_TEST", "CLOUDML_HOME"})
 
 
+_own_path: list[str] = []
+"""Entries of ``sys.path`` that belong to this very process's packages (``-r``): they mean nothing at home."""
+
+
 def collect(namespace: dict[str, Any], *, is_local: bool = True) -> dict[str, Any]:
     """The ambient state of this process as a JSON value. Changes nothing; never raises for a strange option.
 
@@ -67,7 +71,7 @@ def collect(namespace: dict[str, Any], *, is_local: bool = True) -> dict[str, An
     state["argv"] = list(sys.argv)
     if is_local:
         state["cwd"] = _cwd()
-        state["path"] = list(sys.path)
+        state["path"] = [path for path in sys.path if path not in _own_path]
         state["environ"] = {k: v for k, v in os.environ.items() if k not in _PER_PROCESS}
     return state
 
@@ -114,6 +118,14 @@ def apply_place(state: dict[str, Any]) -> None:
     if state.get("cwd"):
         with contextlib.suppress(OSError):
             os.chdir(state["cwd"])
+
+
+def put_first(folders: list[str]) -> None:
+    """Search packages in ``folders`` before all others; what is found before any packages (the user's own) stays so."""
+    _own_path[:] = folders
+    rest = [path for path in sys.path if path not in folders]
+    at = next((i for i, path in enumerate(rest) if path.endswith("-packages")), len(rest))
+    sys.path[:] = [*rest[:at], *folders, *rest[at:]]
 
 
 def apply_options(state: dict[str, Any]) -> None:
@@ -216,6 +228,8 @@ def _torch_state(torch: Any) -> dict[str, Any]:
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "threads": torch.get_num_threads(),
     }
+    if (shown := sys.modules.get("torch._tensor_str")) is not None:
+        state["print"] = dict(vars(shown.PRINT_OPTS))
     cuda = getattr(torch, "cuda", None)
     if cuda is not None and cuda.is_available() and cuda.is_initialized():
         state["cuda"] = [_tensor_text(item) for item in cuda.get_rng_state_all()]
@@ -231,6 +245,8 @@ def _apply_torch(torch: Any, state: dict[str, Any]) -> None:
         torch.use_deterministic_algorithms(state["deterministic"])
     if state["threads"] != torch.get_num_threads():
         torch.set_num_threads(state["threads"])
+    if (shown := sys.modules.get("torch._tensor_str")) is not None and "print" in state:
+        vars(shown.PRINT_OPTS).update(state["print"])
     if "cuda" in state and torch.cuda.is_available():
         devices = range(min(len(state["cuda"]), torch.cuda.device_count()))
         for index in devices:
@@ -288,10 +304,31 @@ def _pandas_options() -> dict[str, Any]:
         return {}
     defaults = config._registered_options
     return {
-        key: value
+        key: told
         for key, value in _flat(config._global_config)
-        if value != defaults[key].defval and _is_json(value)
+        if value != defaults[key].defval and (told := _told(value)) is not _UNTOLD
     }
+
+
+_UNTOLD = object()
+
+
+def _told(value: Any) -> Any:
+    """An option's value as a JSON value; functions (``display.float_format``) as pickles, or untold."""
+    if not callable(value):
+        return value if _is_json(value) else _UNTOLD
+    import cloudpickle
+
+    try:
+        return {"function": b64encode(cloudpickle.dumps(value)).decode()}
+    except (TypeError, pickle.PicklingError, AttributeError):
+        return _UNTOLD
+
+
+def _of_told(told: Any) -> Any:
+    if isinstance(told, dict) and "function" in told:
+        return pickle.loads(b64decode(told["function"]))  # noqa: S301 - this user's own option
+    return told
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -307,7 +344,7 @@ def _apply_pandas(pandas: Any, wanted: dict[str, Any]) -> None:
         pandas.reset_option(f"^{re.escape(key)}$", silent=True)
     for key, value in wanted.items():
         with contextlib.suppress(KeyError, ValueError):
-            pandas.set_option(key, value)
+            pandas.set_option(key, _of_told(value))
 
 
 def _warning_filters() -> list[list[Any]]:

@@ -9,11 +9,16 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core import events
 from ..core.errors import BadInput, Corrupt
+from ..core.uris import local_path
 from . import context
+
+if TYPE_CHECKING:
+    from ..core.spec import JobSpec
+    from ..journal.paths import JobPaths
 
 _FORMATS = ("torch", "pickle")
 _NAME = re.compile(r"step-(\d{12})\.(torch|pickle)")
@@ -23,8 +28,8 @@ def save(state: Any, *, step: int, keep: int = 3) -> Path:
     """Write ``state`` as the checkpoint of ``step`` and return its path. Only the newest ``keep`` are kept.
 
     After return it survives a kill of this process; a kill during the call leaves the checkpoints before it as they
-    were. Saving a step again replaces it. ``torch.save`` writes it where torch is imported, else pickle. At home it
-    lands in ``./checkpoints``.
+    were. Saving a step again replaces it. ``torch.save`` writes it where torch is imported, else pickle. It lands where
+    ``--checkpoint`` says, else in the job's folder; at home in ``./checkpoints``.
 
     Raises:
         BadInput: ``step`` is not a whole number of 0 or more.
@@ -57,7 +62,8 @@ def save(state: Any, *, step: int, keep: int = 3) -> Path:
 
 
 def latest() -> Any | None:
-    """The state of the newest checkpoint of this job, or of the job that it resumes; None when there is none.
+    """The state of the newest checkpoint of this job, of the job that it resumes, or of any job that was given the same
+    ``--checkpoint``; None when there is none.
 
     Raises:
         Corrupt: the newest checkpoint cannot be read.
@@ -99,6 +105,8 @@ def load(path: Path | str) -> Any:
 
 def carry_over(source: Path, target: Path) -> None:
     """Put the checkpoints of another job's folder beside this job's own; existing ones stay."""
+    if source.resolve() == target.resolve():
+        return
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in _all(source):
         if not (target / path.name).exists():
@@ -107,9 +115,14 @@ def carry_over(source: Path, target: Path) -> None:
                 copied.replace(target / path.name)
 
 
+def folder_of(spec: JobSpec, paths: JobPaths) -> Path:
+    """Where the checkpoints of a job lie: at its ``--checkpoint`` URI, which outlives it, else in its folder."""
+    return local_path(spec.checkpoint_uri) if spec.checkpoint_uri else paths.checkpoints
+
+
 def _folder() -> Path:
     job = context.current()
-    return Path("checkpoints") if job is None else job.paths.checkpoints
+    return Path("checkpoints") if job is None else job.checkpoints
 
 
 def _all(folder: Path) -> list[Path]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..journal.paths import JobPaths
     from ..journal.writer import JournalWriter
     from .redact import Redactor
@@ -20,6 +22,8 @@ class JobContext:
     rank: int
     params: dict[str, Any]
     paths: JobPaths
+    checkpoints: Path
+    data: dict[str, Path]
     writer: JournalWriter
     redactor: Redactor | None = None
     """Set where the job has secrets: what the SDK journals must not hold one."""

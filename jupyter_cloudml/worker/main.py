@@ -17,12 +17,13 @@ from ..core import events
 from ..core.errors import CloudMLError, Corrupt, FarSideError, RuntimeExceeded
 from ..core.spec import JobSpec
 from ..core.states import JobState
+from ..core.uris import local_path
 from ..journal.atomic import read_json
 from ..journal.lease import Lease
 from ..journal.paths import JobPaths
 from ..journal.writer import JournalWriter
 from ..wire import BlobStore, Decoded, decode
-from . import ambient, checkpoint, context, local_modules
+from . import ambient, checkpoint, context, local_modules, memory, preparation
 from .background import Background
 from .departure import forget_inherited_exits, leave_process
 from .failure import short_text
@@ -31,6 +32,7 @@ from .mlflow_shim import follow_mlflow
 from .on_import import forget, when_imported
 from .outcome import CellRun
 from .outlet import JournalOutlet
+from .preparation import Handover
 from .redact import Redactor
 from .result import publish
 from .sampler import INTERVAL_S, Sampler
@@ -72,14 +74,18 @@ def run_job(
     shell: Shell | None = None,
     secrets: dict[str, str] | None = None,
     env: dict[str, str] | None = None,
+    environ: dict[str, str] | None = None,
     lease: Lease | None = None,
+    is_prepared: bool = False,
 ) -> int:
     """Run the job in ``folder`` and return its exit code: 0 succeeded, 1 failed, 130 cancelled.
 
     When it returns, the journal ends with the final state, and everything that led there is on its way to the disk:
     first the result manifest at once as a whole, then the executed cell, the ``result`` event, the final state. Never
     raises what the cell raises. ``env`` is set over all else (the launcher's devices, ranks, addresses); ``secrets`` are
-    set in the environment and replaced by ``***NAME***`` in everything that is journalled.
+    set in the environment and replaced by ``***NAME***`` in everything that is journalled. ``environ`` are variables of
+    the submitter that lie on no disk (None: they are in this process's environment). ``is_prepared``: this interpreter is
+    the one of the job's own packages (``run_and_exit`` sees to that).
 
     Raises:
         Unavailable: the job runs already in another process, or the disk refuses; nothing was started.
@@ -88,24 +94,45 @@ def run_job(
     held = lease or Lease.acquire(paths.lease(rank))
     try:
         with JournalWriter(paths.journal(rank)) as writer:
-            secrets = secrets or {}
-            job = _Job(paths=paths, rank=rank, writer=writer, secrets=secrets, env=env or {})
+            job = _Job(
+                paths=paths,
+                rank=rank,
+                writer=writer,
+                secrets=secrets or {},
+                env=env or {},
+                environ=environ,
+                is_prepared=is_prepared,
+            )
             return EXIT_CODES[job.run(shell)]
     finally:
         if lease is None:
             held.release()
 
 
-def run_and_exit(folder: Path | str, *, rank: int = 0, **options: Any) -> None:
+def run_and_exit(folder: Path | str, told: Handover, *, shell: Shell | None = None) -> None:
     """``run_job``, and then the end of this process: the lease is held to the very end, teardown is skipped.
 
-    Exit handlers of the cell run; those that were registered before do not (a parent's, in a forked spare). A crash in
-    C code leaves a traceback on standard error.
+    A job that asks for packages makes this process begin anew in their environment first (``preparation``). Exit
+    handlers of the cell run; those that were registered before do not (a parent's, in a forked spare). A crash in C code
+    leaves a traceback on standard error.
     """
     forget_inherited_exits()
     faulthandler.enable(os.dup(2))
-    lease = Lease.acquire(JobPaths(Path(folder).absolute()).lease(rank))
-    leave_process(run_job(folder, rank=rank, lease=lease, **options))
+    paths = JobPaths(Path(folder).absolute())
+    lease = Lease.acquire(paths.lease(told.rank))
+    code = preparation.prepare(paths, told, lease)
+    if code is None:
+        code = run_job(
+            folder,
+            rank=told.rank,
+            shell=shell,
+            secrets=told.secrets,
+            env=told.env,
+            environ=told.environ,
+            lease=lease,
+            is_prepared=told.is_prepared,
+        )
+    leave_process(code)
 
 
 @dataclass(kw_only=True)
@@ -117,6 +144,8 @@ class _Job:
     writer: JournalWriter
     secrets: dict[str, str]
     env: dict[str, str]
+    environ: dict[str, str] | None = field(repr=False)
+    is_prepared: bool
     redactor: Redactor = field(init=False)
     outlet: JournalOutlet = field(init=False)
     background: Background = field(init=False)
@@ -191,10 +220,12 @@ class _Job:
         felt = felt if isinstance(felt, dict) else {}
         here = list(sys.path)
         if "environ" in felt:
-            ambient.replace_environ(felt["environ"])
+            ambient.replace_environ({**felt["environ"], **self._handed_over(felt)})
         os.environ.update({**spec.env, **self.secrets, **self.env})
         os.environ["CLOUDML_JOB_ID"] = spec.id
         ambient.apply_place(felt)
+        if self.is_prepared:
+            ambient.put_first(preparation.settle_in())
         modules = self.paths.bundle / "modules"
         if modules.is_dir():
             sys.path.insert(0, str(modules))
@@ -202,6 +233,19 @@ class _Job:
         if own in here and own not in sys.path:
             sys.path.append(own)
         return felt
+
+    def _handed_over(self, felt: dict[str, Any]) -> dict[str, str]:
+        """The variables of the submitter that lie on no disk; a note tells of those that are lost."""
+        names = felt.get("environ_by_hand", [])
+        given = os.environ if self.environ is None else self.environ
+        lost = [name for name in names if name not in given]
+        if lost:
+            self.writer.append(
+                events.NOTE,
+                text=f"started without {', '.join(lost)} of the notebook's environment: "
+                "they are on no disk, and the agent that held them is gone (retry from the notebook, or use --secret)",
+            )
+        return {name: given[name] for name in names if name in given}
 
     def _follow_options(self, felt: dict[str, Any]) -> None:
         """Random states and options as at home, now and for packages that the cell will import."""
@@ -232,15 +276,18 @@ class _Job:
 
     def _enter(self, spec: JobSpec, decoded: Decoded, stack: ExitStack) -> None:
         """The SDK knows its job, and MLflow lands in its run; both only until the cell is over."""
+        checkpoints = checkpoint.folder_of(spec, self.paths)
         resume_from = _resumed(spec, self.paths)
         if resume_from is not None:
-            checkpoint.carry_over(resume_from, self.paths.checkpoints)
+            checkpoint.carry_over(resume_from, checkpoints)
         context.enter(
             context.JobContext(
                 job_id=spec.id,
                 rank=self.rank,
                 params={name: decoded.names.get(name, spec.params[name]) for name in spec.params},
                 paths=self.paths,
+                checkpoints=checkpoints,
+                data={name: local_path(uri) for name, uri in spec.data.items()},
                 writer=self.writer,
                 redactor=self.redactor if self.redactor else None,
             )
@@ -254,7 +301,7 @@ class _Job:
     ) -> tuple[CellRun, dict[str, Any]]:
         """How the cell ended, and the ambient state in which it began."""
         sampler = Sampler(self.writer)
-        with self.outlet:
+        with memory.limited(spec.resources.memory_mib, self.paths.journal(self.rank)), self.outlet:
             ambient.apply_logging(felt)
             felt_before = ambient.collect_lasting(shell.namespace)
             self.background.every(INTERVAL_S, sampler.sample)
@@ -300,8 +347,14 @@ def _resumed(spec: JobSpec, paths: JobPaths) -> Path | None:
     """The checkpoints of the job that this one resumes, where its folder lies beside this one."""
     if not spec.resume_from:
         return None
-    other = JobPaths(paths.root.parent / spec.resume_from).checkpoints
-    return other if other.is_dir() else None
+    other = JobPaths(paths.root.parent / spec.resume_from)
+    data = read_json(other.spec)
+    folder = (
+        checkpoint.folder_of(JobSpec.from_json(data), other)
+        if isinstance(data, dict)
+        else other.checkpoints
+    )
+    return folder if folder.is_dir() else None
 
 
 def _far_side(exc: Exception) -> FarSideError:

@@ -9,13 +9,16 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from itertools import count
 from operator import index
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core import events
 from ..core.errors import BadInput
 from . import checkpoint, context
 
-__all__ = ["Params", "checkpoint", "log", "params", "progress", "rank", "world_size"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Params", "checkpoint", "data", "log", "params", "progress", "rank", "world_size"]
 
 _T = TypeVar("_T")
 _PROGRESS_EVERY_S = 0.1
@@ -103,6 +106,12 @@ def params() -> Params:
     """The parameters that were given with ``-p name value``."""
     job = context.current()
     return Params(job.params if job is not None else {})
+
+
+def data() -> dict[str, Path]:
+    """The paths of what was given with ``--data name=URI``, by name; empty at home."""
+    job = context.current()
+    return dict(job.data) if job is not None else {}
 
 
 def rank() -> int:

@@ -102,7 +102,7 @@ def test_a_secret_reaches_the_cell_and_no_file(place: Place) -> None:
     job = place.queue("import os; print(len(os.environ['API_KEY']))", secrets=("API_KEY",))
     place.nudge(job=job)
     wait_until(lambda: "API_KEY" in place.row(job).reason, "the reason")
-    place.nudge("secrets", job=job, values={"API_KEY": "s3cr3t-value-here"})
+    place.nudge(job=job, secrets={"API_KEY": "s3cr3t-value-here"})
     place.nudge(job=job)
     assert place.ended(job).state is JobState.SUCCEEDED
     assert stdout(place, job) == "17\n"

@@ -77,8 +77,8 @@ def test_more_than_there_is_can_never_be_placed(tmp_path: Path) -> None:
     ("environ", "nodes", "expected"),
     [
         ({}, ["nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"], ("0", "1")),
-        ({"CUDA_VISIBLE_DEVICES": "1"}, ["nvidia0", "nvidia1"], ("1",)),
-        ({"CUDA_VISIBLE_DEVICES": ""}, ["nvidia0"], ()),
+        ({"CUDA_VISIBLE_DEVICES": "1"}, ["nvidia0", "nvidia1"], ("0", "1")),
+        ({"CUDA_VISIBLE_DEVICES": ""}, ["nvidia0"], ("0",)),
         ({"CLOUDML_GPUS": "3"}, [], ("0", "1", "2")),
         ({}, [], ()),
     ],
@@ -89,6 +89,42 @@ def test_gpus_are_counted_without_loading_a_driver(
     for node in nodes:
         (tmp_path / node).touch()
     assert Capacity.detect(environ, tmp_path).gpus == expected
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        (None, ("0", "1", "2")),
+        ("2, 0", ("2", "0")),
+        ("1,7", ("1",)),
+        ("", ()),
+        ("-1", ()),
+        ("1,-1,0", ("1",)),
+        ("GPU-8932f937,1", ("GPU-8932f937", "1")),
+    ],
+)
+def test_a_notebook_sees_the_gpus_that_it_was_restricted_to(
+    named: str | None, expected: tuple[str, ...]
+) -> None:
+    environ = {} if named is None else {"CUDA_VISIBLE_DEVICES": named}
+    assert Capacity(cpus=1, gpus=("0", "1", "2")).seen_by(environ).gpus == expected
+
+
+def test_jobs_of_two_notebooks_with_gpus_of_their_own_get_these_and_wait_for_these(
+    tmp_path: Path,
+) -> None:
+    ledger = make(tmp_path, cpus=8, gpus=4)
+    mine, yours = Needs(gpus=1, only_gpus=("2", "3")), Needs(gpus=2, only_gpus=("0", "2"))
+    first = ledger.place("a", mine)
+    assert first is not None
+    assert first.environ == {"CUDA_VISIBLE_DEVICES": "2"}
+    assert ledger.place("b", yours) is None
+    assert reasons(waiting(yours), ledger) == {"j0": "gpu 2 held by job a"}
+    anybody = ledger.place("c", Needs(gpus=2))
+    assert anybody is not None
+    assert anybody.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
+    with pytest.raises(BadInput, match="this machine has 2"):
+        ledger.check(Needs(gpus=3, only_gpus=("2", "3")))
 
 
 def test_a_big_gpu_job_is_not_starved_and_cpu_jobs_pass_it(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_a_second_attempt_that_ended_without_its_agent_keeps_its_result(
     wait_until(lambda: processes.agent(arena.home) is None, "the agent's death")
     arena.session.registry.retry(job.id)
     paths = arena.home.job(job.id)
-    with Lease.acquire(arena.home.slot_lock("cpu", 0)):
+    with Lease.acquire(arena.home.slot_lock("cpu", "0")):
         target = LocalTarget(arena.home)
         target.submit(target.plan(job.spec, paths), f"{job.id}-2")
         [worker] = processes.workers(arena.home, arena.session.registry)

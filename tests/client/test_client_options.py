@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from jupyter_cloudml.client.flags import JOB_FLAGS, parse_line
-from jupyter_cloudml.client.launch import refuse_without_effect
 from jupyter_cloudml.client.options import build_spec, options_from
 from jupyter_cloudml.client.python import remote, submit
 from jupyter_cloudml.core.errors import BadInput
 from jupyter_cloudml.core.spec import Origin
+from jupyter_cloudml.core.uris import local_path
 from jupyter_cloudml.tracking.config import without_userinfo
 
 
@@ -27,7 +27,7 @@ def spec(line, **defaults):
 def test_a_line_with_many_flags_becomes_one_spec():
     made = spec(
         "fit --on local --gpus A100:4 --memory 16G -i a,b -i c -o x --env K=V --tag t=1 "
-        "--max-runtime 1h30m --retries 2 --data train=s3://b/x test=s3://b/y --autolog"
+        "--max-runtime 1h30m --retries 2 --data train=/tmp test=/ --autolog"
     )
     assert made.name == "fit"
     assert (made.resources.gpu_type, made.resources.gpus, made.resources.memory_mib) == (
@@ -41,7 +41,7 @@ def test_a_line_with_many_flags_becomes_one_spec():
     assert made.tags == {"t": "1"}
     assert made.max_runtime_s == 5400
     assert made.retries == 2
-    assert made.data == {"train": "s3://b/x", "test": "s3://b/y"}
+    assert made.data == {"train": "file:///tmp", "test": "file:///"}
     assert made.autolog
 
 
@@ -129,16 +129,67 @@ def test_a_parameters_file_that_is_no_mapping_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("line", "defaults", "says"),
     [
-        ("-r no-such-file.txt", {}, "--requirements .*kernel's environment"),
+        ("-r no-such-file.txt", {}, "-r .*no-such-file.txt' cannot be read: No such file"),
         ("--data train=s3://b/x", {}, "--data train=s3://b/x.*in the cell"),
-        ("--checkpoint /somewhere", {}, "--checkpoint .*job's folder.*--resume"),
-        ("", {"requirements": "r.txt"}, "--requirements"),
-        ("", {"checkpoint": "s3://b/c"}, "--checkpoint"),
+        ("--data train=nowhere.csv", {}, "--data train=nowhere.csv: there is no '/"),
+        ("--data train=file://host/x", {}, "names the host 'host'"),
+        ("--checkpoint /etc/passwd/x", {}, "'/etc/passwd' is not a directory"),
+        ("", {"requirements": "r.txt"}, "-r "),
+        ("", {"checkpoint": "s3://b/c"}, "--checkpoint s3://b/c: this version keeps"),
     ],
 )
-def test_an_option_that_would_do_nothing_is_refused(line, defaults, says):
+def test_a_place_or_file_that_a_job_could_not_use_is_refused(line, defaults, says):
     with pytest.raises(BadInput, match=says):
-        refuse_without_effect(options_from(words(line), defaults))
+        spec(line, **defaults)
+
+
+def test_a_checkpoint_directory_and_data_become_uris_that_mean_the_same_anywhere(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b.csv").touch()
+    made = spec("--checkpoint runs/one --data 'train=a b.csv' all=.")
+    assert made.checkpoint_uri == f"file://{tmp_path}/runs/one"
+    assert made.data == {"train": f"file://{tmp_path}/a%20b.csv", "all": f"file://{tmp_path}"}
+    assert local_path(made.data["train"]) == tmp_path / "a b.csv"
+    assert spec(f"--checkpoint {made.checkpoint_uri}").checkpoint_uri == made.checkpoint_uri
+
+
+def test_a_requirements_file_travels_as_one_text_with_absolute_paths(tmp_path):
+    (tmp_path / "more.txt").write_text("scipy>=1  # why\n\n")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "x-1.whl").write_bytes(b"one")
+    (tmp_path / "r.txt").write_text("-r more.txt\n--find-links here\n./x-1.whl\nnumpy \\\n  <3\n")
+    first = spec(f"-r {tmp_path}/r.txt").requirements.split("\n")
+    assert first[:2] == ["scipy>=1", f"--find-links {tmp_path}/here"]
+    assert first[2].startswith(f"{tmp_path}/x-1.whl  # sha256:")
+    assert first[3].split() == ["numpy", "<3"]
+    (tmp_path / "x-1.whl").write_bytes(b"two")
+    assert spec(f"-r {tmp_path}/r.txt").requirements.split("\n") != first
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("-c limits.txt", "'-c limits.txt' cannot travel"),
+        ("-e .", "modules beside the notebook travel"),
+        ("./here", "'./here' is a folder"),
+        ("./gone.whl", "there is no file './gone.whl'"),
+        ("-r r.txt", "includes itself"),
+        ("--index-url https://me:pass-word@host/simple", "holds a password"),
+    ],
+)
+def test_a_requirement_that_would_not_mean_the_same_elsewhere_is_refused(tmp_path, line, says):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "r.txt").write_text(line)
+    with pytest.raises(BadInput, match=says) as caught:
+        spec(f"-r {tmp_path}/r.txt")
+    assert "pass-word" not in str(caught.value)
+
+
+def test_a_password_by_name_is_welcome_in_a_requirements_file(tmp_path):
+    (tmp_path / "r.txt").write_text("--index-url https://me:${PASS}@host/simple")
+    assert "${PASS}" in spec(f"-r {tmp_path}/r.txt").requirements
 
 
 def test_dry_run_from_python_is_refused_and_runs_nothing():

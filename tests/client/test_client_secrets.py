@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_cloudml.client.secrets import refuse_written_secrets, secret_values, without_secrets
+from jupyter_cloudml.client.secrets import (
+    refuse_written_secrets,
+    secret_values,
+    split_environ,
+    without_secrets,
+)
 from jupyter_cloudml.core.errors import BadInput
 from jupyter_cloudml.wire import BlobStore, encode
 
@@ -46,3 +51,25 @@ def test_a_secret_too_short_to_be_redacted_is_refused_by_name():
     with pytest.raises(BadInput, match="--secret PIN is shorter than 4") as caught:
         secret_values(["PIN"], {"PIN": "739"})
     assert "739" not in str(caught.value)
+
+
+def test_variables_that_look_like_secrets_are_told_from_the_others(tmp_path):
+    (tmp_path / "key.json").touch()
+    secret = {
+        "AWS_SECRET_ACCESS_KEY": "abcd1234efgh",
+        "HF_TOKEN": "hf_abcdefghijklm",
+        "PGPASSWORD": "long-word",
+        "PIP_INDEX_URL": "https://me:pw@host/simple",
+        "MY_CI": "ghp_0123456789abcdef",
+        "HOLDS_ONE": "--with long-word inside",
+    }
+    open_to_all = {
+        "PATH": "/bin",
+        "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "key.json"),
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        "SSH_AUTH_SOCK": str(tmp_path),
+        "HTTP_PROXY": "http://proxy:3128",
+        "EMPTY_TOKEN": "",
+    }
+    assert split_environ({**open_to_all, **secret}) == (open_to_all, secret)

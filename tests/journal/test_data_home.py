@@ -97,7 +97,7 @@ def test_every_path_lies_in_the_data_directory(tmp_path: Path) -> None:
     names = [name for name, value in vars(DataHome).items() if isinstance(value, property)]
     assert len({getattr(home, name) for name in names}) == len(names)
     assert all(getattr(home, name).is_relative_to(tmp_path) for name in names)
-    assert home.slot_lock("gpu", 1) == tmp_path / "slots" / "gpu-1.lock"
+    assert home.slot_lock("gpu", "1") == tmp_path / "slots" / "gpu-1.lock"
     assert home.job("0123456789ab").spec == tmp_path / "jobs" / "0123456789ab" / "spec.json"
     with pytest.raises(BadInput):
         home.job("../../../etc")

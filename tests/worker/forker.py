@@ -21,12 +21,10 @@ def run() -> None:
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.setsid()
-            main.run_and_exit(
-                request["folder"],
-                rank=request["rank"],
-                secrets=request["secrets"],
-                env=request["env"],
+            told = main.Handover(
+                rank=request["rank"], secrets=request["secrets"], env=request["env"]
             )
+            main.run_and_exit(request["folder"], told)
         print(pid, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
