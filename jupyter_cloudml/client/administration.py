@@ -11,7 +11,13 @@ from ..core.errors import BadInput
 from ..core.resources import parse_duration_s, parse_memory_mib
 from ..journal.prune import Prunable as Removed
 from ..journal.prune import prune
-from ..tracking.config import artifact_root, quiet_environment, scheme_of, tracking_uri
+from ..tracking.config import (
+    artifact_root,
+    quiet_environment,
+    scheme_of,
+    tracking_uri,
+    without_userinfo,
+)
 from .session import Session
 
 __all__ = ["Removed", "agent_status", "prune_jobs", "stop_agent", "ui_command"]
@@ -63,7 +69,9 @@ def ui_command(
     """
     uri = tracking_uri(environ, session.home.root)
     if scheme_of(uri) in ("http", "https"):
-        raise BadInput(f"your runs are kept by {uri}", hint="open it in a browser")
+        raise BadInput(
+            f"your runs are kept by {without_userinfo(uri)}", hint="open it in a browser"
+        )
     quiet = dict(environ)
     quiet_environment(quiet)
     argv = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]

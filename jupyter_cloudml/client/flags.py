@@ -303,9 +303,7 @@ def parse_tokens(
     return found
 
 
-def _refuse_stray_pair(
-    command: str, token: str, last: Flag | None, free: Sequence[str]
-) -> None:
+def _refuse_stray_pair(command: str, token: str, last: Flag | None, free: Sequence[str]) -> None:
     """``--env K=1 J=2``: the second pair would be taken for the job's name, without a word."""
     if not re.match(r"[A-Za-z_]\w*=", token) or free[:1] == ["text"]:
         return

@@ -199,8 +199,8 @@ def _text_of(flag: str, path: str) -> str:
         raise BadInput(f"{flag} {path!r} cannot be read: {why}") from exc
 
 
-def params_of(path: str) -> dict[str, Any]:
-    """The parameters that a YAML file gives; none without a file.
+def params_of(path: str, *, dates: bool = True) -> dict[str, Any]:
+    """The parameters that a YAML file gives; none without a file. Without ``dates`` they stay text, as in papermill.
 
     Raises:
         BadInput: it cannot be read, or is no mapping of names to values.
@@ -215,6 +215,11 @@ def params_of(path: str) -> dict[str, Any]:
     Loader.add_implicit_resolver(
         "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
     )
+    if not dates:
+        Loader.yaml_implicit_resolvers = {
+            first: [(tag, pattern) for tag, pattern in known if not tag.endswith(":timestamp")]
+            for first, known in Loader.yaml_implicit_resolvers.items()
+        }
     try:
         values = yaml.load(_text_of("-f", path), Loader) or {}  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as exc:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import BadInput
+from ..journal.atomic import write_atomic
 from .defaults import defaults
 from .flags import literal
 from .job import Job
@@ -38,7 +41,7 @@ def submit_program(
         source = Source(text=code, namespace={}, kind="code")
     elif file.endswith(".ipynb"):
         said = {name: _value(value) for name, value in options.params.items()}
-        parameters = {**params_of(options.params_file), **said}
+        parameters = {**params_of(options.params_file, dates=False), **said}
         source = Source(
             text=_notebook(Path(file), output, parameters), namespace={}, kind="notebook"
         )
@@ -75,11 +78,35 @@ def _notebook(path: Path, output: str, parameters: Mapping[str, Any]) -> str:
     _text(path)
     target = Path(output) if output else path.with_name(f"{path.stem}.executed.ipynb")
     return (
-        "import papermill\n"
-        f"_ = papermill.execute_notebook({str(path.absolute())!r}, {str(target.absolute())!r}, "
-        f"parameters={dict(parameters)!r}, cwd={str(path.absolute().parent)!r}, progress_bar=False)\n"
+        "import papermill\nfrom jupyter_cloudml.client.programs import strict_json\n"
+        f"try: _ = papermill.execute_notebook({str(path.absolute())!r}, {str(target.absolute())!r}, "
+        f"parameters={_code(dict(parameters))}, cwd={str(path.absolute().parent)!r}, progress_bar=False)\n"
+        f"finally: strict_json({str(target.absolute())!r})\n"
         f"print('executed notebook:', {str(target.absolute())!r})"
     )
+
+
+def strict_json(path: str) -> None:
+    """Make the file JSON that a browser reads: papermill keeps parameters in it, and writes ``NaN`` where they have one."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    strange: list[str] = []
+    value = json.loads(text, parse_constant=lambda word: strange.append(word) or word)
+    if strange:
+        write_atomic(Path(path), json.dumps(value, indent=1).encode())
+
+
+def _code(value: Any) -> str:
+    """Python code that makes a value as YAML has it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_code(k)}: {_code(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_code, value)) + "]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float({str(value)!r})"
+    return repr(value)
 
 
 def _text(path: Path) -> str:

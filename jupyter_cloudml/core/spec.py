@@ -115,7 +115,7 @@ class JobSpec:
 
 def _recorded(value: Any) -> Any:
     try:
-        json.dumps(value)
+        json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
         return str(value)
     return value

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pickle
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -112,6 +113,25 @@ def test_a_notebook_gets_the_parameters_of_the_file_and_p_wins(tmp_path):
     assert "parameters={'lr': 0.1, 'epochs': 3, 'label': '1'}" in sent[0].text
 
 
+def test_a_notebook_gets_dates_as_text_and_odd_numbers_and_stays_json(cli, tmp_path):
+    source = "day = none = worst = 0"
+    cells = [
+        {"id": "a", "cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": source},
+        {"id": "b", "cell_type": "code", "metadata": {}, "source": "print(day, none, worst)"},
+    ]
+    for cell in cells:
+        cell |= {"outputs": [], "execution_count": None}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "p", "language": "python"}}
+    notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "n.ipynb").write_text(json.dumps(notebook))
+    (tmp_path / "p.yaml").write_text("day: 2020-01-31\nnone: .nan\nworst: [-.inf]\n")
+    code, _, err = cli("run", str(tmp_path / "n.ipynb"), "-f", str(tmp_path / "p.yaml"))
+    assert code == 0, err
+    text = (tmp_path / "n.executed.ipynb").read_text()
+    assert "NaN" not in re.sub('"[^"]*"', "", text)
+    assert "2020-01-31 nan [-inf]" in text
+
+
 def test_jobs_are_listed_as_text_and_json(cli, job):
     code, out, _ = cli("jobs")
     assert code == 0
@@ -167,6 +187,9 @@ def test_doctor_finds_a_healthy_machine_and_names_a_sick_one(cli, monkeypatch):
     tracking = next(c for c in json.loads(cli("doctor", "--json")[1]) if c["name"] == "tracking")
     assert tracking["level"] == "warn"
     assert "MLFLOW_TRACKING_URI" in tracking["hint"]
+    for uri in ("http://me:hidden@127.0.0.1:9", "postgresql://me:hidden@db/mlflow"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert "hidden" not in str(cli("doctor", "--json") + cli("ui", "--json"))
 
 
 def test_prune_needs_a_limit_and_can_be_tried(cli, job, home):

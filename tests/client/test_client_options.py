@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import datetime
+import json
+import math
 from pathlib import Path
 
 import pytest
 
 from jupyter_cloudml.client.flags import JOB_FLAGS, parse_line
-from jupyter_cloudml.client.options import build_spec, options_from
+from jupyter_cloudml.client.options import build_spec, options_from, params_of
 from jupyter_cloudml.client.python import remote, submit
 from jupyter_cloudml.core.errors import BadInput
 from jupyter_cloudml.core.spec import Origin
@@ -76,6 +79,8 @@ def test_flag_and_value_may_be_joined_by_an_equals_sign():
         ("-p 1x 2", "is not a name"),
         ("--env K", "name=value"),
         ("--name 'open", "close the quote"),
+        ("--env K=1 J=2", "'J=2' (write --env before each pair: --env J=2)"),
+        ("lr=0.1", "'lr=0.1' (a pair needs its flag: --env lr=0.1, or -p lr 0.1)"),
     ],
 )
 def test_a_wrong_word_is_named_with_the_way_out(line, says):
@@ -117,6 +122,26 @@ def test_a_parameters_file_is_read_and_single_parameters_win(tmp_path):
     file = tmp_path / "p.yaml"
     file.write_text("lr: 0.1\nlayers: [1, 2]\n")
     assert spec(f"-f {file} -p lr 0.2").params == {"lr": 0.2, "layers": [1, 2]}
+
+
+def test_dates_and_odd_numbers_of_a_parameters_file_are_values_and_the_spec_stays_strict_json(
+    tmp_path,
+):
+    file = tmp_path / "params.yaml"
+    file.write_text("day: 2020-01-31\nat: 2020-01-31 10:00:00\nnone: .nan\nall: [.inf, -.inf]\n")
+    made = spec(f"-f {file}")
+    assert made.params["day"] == datetime.date(2020, 1, 31)
+    assert made.params["at"] == datetime.datetime(2020, 1, 31, 10)
+    assert math.isnan(made.params["none"])
+    assert made.params["all"] == [math.inf, -math.inf]
+    written = json.dumps(made.to_json(), allow_nan=False)
+    assert json.loads(written)["params"] == {
+        "day": "2020-01-31",
+        "at": "2020-01-31 10:00:00",
+        "none": "nan",
+        "all": "[inf, -inf]",
+    }
+    assert params_of(str(file), dates=False)["day"] == "2020-01-31"
 
 
 def test_a_parameters_file_that_is_no_mapping_is_refused(tmp_path):

@@ -336,6 +336,33 @@ def test_functions_run_elsewhere_and_return(notebook):
     assert notebook.value("cloudml.submit('a_ = 6 * 7').result()") == "{'a_': 42}"
 
 
+def test_defaults_of_the_notebook_hold_for_pythons_own_way_too_and_explicit_words_win(notebook):
+    notebook.run(
+        "import jupyter_cloudml as cloudml\n"
+        "@cloudml.remote\ndef look(): import os; return os.environ.get('SAID')\n"
+        "@cloudml.remote(env={'SAID': 'here'})\ndef own(): import os; return os.environ.get('SAID')"
+    )
+    notebook.run("%cloudconfig --experiment ours --env SAID=default")
+    assert notebook.value("cloudml.submit('pass').spec.experiment") == "'ours'"
+    assert notebook.value("cloudml.submit('pass', experiment='mine').spec.experiment") == "'mine'"
+    assert notebook.value("(look(), own())") == "('default', 'here')"
+    notebook.run("%cloudconfig --reset")
+    assert notebook.value("cloudml.submit('pass').spec.experiment") == "'Default'"
+
+
+def test_parameters_of_a_file_arrive_as_they_are_written(notebook, tmp_path):
+    file = tmp_path / "params.yaml"
+    file.write_text("day: 2020-01-31\nnone: .nan\nworst: [-.inf]\n")
+    ran = notebook.run(
+        f"%%cloudtrain -f {file}\nimport jupyter_cloudml\nprint(repr(day), none, worst)\n"
+        "print(jupyter_cloudml.params)"
+    )
+    assert ran.text() == (
+        "datetime.date(2020, 1, 31) nan [-inf]\n"
+        "{'day': datetime.date(2020, 1, 31), 'none': nan, 'worst': [-inf]}\n"
+    )
+
+
 def test_metrics_logged_there_are_on_the_card(notebook):
     ran = notebook.run(
         "%%cloudtrain\nimport jupyter_cloudml as cloudml\nfor i in cloudml.progress(range(3), desc='epoch'):\n    cloudml.log(loss=1 / (i + 1), step=i)"
