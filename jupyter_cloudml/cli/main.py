@@ -22,22 +22,21 @@ from typing import Any
 
 from ..client.flags import (
     FOLLOW_FLAGS,
-    JOB_FLAGS,
+    HELP_FLAG,
+    JSON_FLAG,
     LIST_FLAGS,
-    OUTPUT_FLAGS,
+    PRUNE_FLAGS,
+    PULL_FLAGS,
+    RUN_FLAGS,
+    UI_FLAGS,
     Flag,
     help_text,
-    keep,
     parse_tokens,
-    switch,
 )
 from ..client.options import suggestion
 from ..core.errors import BadInput, CloudMLError, NotFound, Unavailable
 
 OK, FAILED, BAD_INPUT, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 3, 130
-
-JSON = Flag(names=("--json",), word="json", fold=switch, arity=0, help="print JSON")
-HELP = Flag(names=("-h", "--help"), word="help", fold=switch, arity=0, help="show this")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,36 +51,6 @@ class Verb:
 
 
 _JOB = ("job",)
-_RUN_FLAGS = (
-    Flag(names=("-c", "--code"), word="code", fold=keep, takes="CODE", help="run this text"),
-    Flag(
-        names=("--output",),
-        word="output",
-        fold=keep,
-        takes="OUT.ipynb",
-        help="where an executed notebook goes",
-    ),
-    *(flag for flag in JOB_FLAGS if flag.word not in ("inputs", "outputs", "no_return", "dry_run")),
-    Flag(names=("--name",), word="name", fold=keep, takes="NAME", help="name of the job"),
-)
-_PRUNE_FLAGS = (
-    Flag(
-        names=("--older-than",),
-        word="older_than",
-        fold=keep,
-        takes="30d",
-        help="jobs that ended so long ago",
-    ),
-    Flag(
-        names=("--max-size",),
-        word="max_size",
-        fold=keep,
-        takes="10G",
-        help="the oldest, until all take this",
-    ),
-    Flag(names=("--dry-run",), word="dry_run", fold=switch, arity=0, help="only say what would go"),
-)
-_UI_FLAGS = (Flag(names=("--port",), word="port", fold=keep, takes="PORT", help="default 5000"),)
 
 VERBS: tuple[Verb, ...] = (
     Verb(name="jobs", help="list jobs, newest first", flags=LIST_FLAGS, positional=("text",)),
@@ -96,16 +65,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         name="pull",
         help="write what a job brought home to a file (pickle), or show it",
-        flags=(
-            *OUTPUT_FLAGS,
-            Flag(
-                names=("--to",),
-                word="to",
-                fold=keep,
-                takes="FILE.pkl",
-                help="write the values there",
-            ),
-        ),
+        flags=PULL_FLAGS,
         positional=_JOB,
         required=_JOB,
     ),
@@ -114,13 +74,13 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         name="run",
         help="run a script, a notebook or a line of code",
-        flags=_RUN_FLAGS,
+        flags=RUN_FLAGS,
         positional=("file",),
     ),
     Verb(name="targets", help="list the targets"),
     Verb(name="doctor", help="check everything that a job needs, and say the way out"),
-    Verb(name="prune", help="remove old job folders", flags=_PRUNE_FLAGS),
-    Verb(name="ui", help="open MLflow's own pages on the runs of your jobs", flags=_UI_FLAGS),
+    Verb(name="prune", help="remove old job folders", flags=PRUNE_FLAGS),
+    Verb(name="ui", help="open MLflow's own pages on the runs of your jobs", flags=UI_FLAGS),
     Verb(
         name="agent", help="agent status | agent stop", positional=("action",), required=("action",)
     ),
@@ -155,7 +115,7 @@ def _run(tokens: list[str]) -> int:
         )
     own, rest = _split(tokens[1:])
     words = parse_tokens(
-        f"jupyter cloudml {verb.name}", own, (*verb.flags, JSON, HELP), verb.positional
+        f"jupyter cloudml {verb.name}", own, (*verb.flags, JSON_FLAG, HELP_FLAG), verb.positional
     )
     if words.pop("help", False):
         print(_help(verb))
@@ -198,7 +158,7 @@ def _help(verb: Verb) -> str:
     usage = " ".join(
         ["usage: jupyter cloudml", verb.name, *(f"[{word.upper()}]" for word in verb.positional)]
     )
-    return f"{usage} [options]\n\n{verb.help}\n\n{help_text((*verb.flags, JSON))}"
+    return f"{usage} [options]\n\n{verb.help}\n\n{help_text((*verb.flags, JSON_FLAG))}"
 
 
 def _show_error(error: CloudMLError, as_json: bool) -> None:

@@ -253,6 +253,77 @@ FOLLOW_FLAGS = (
     ),
 )
 OUTPUT_FLAGS = tuple(flag for flag in JOB_FLAGS if flag.word == "outputs")
+CONFIG_WORDS = frozenset(
+    {
+        "on",
+        "gpus",
+        "cpus",
+        "memory",
+        "num_nodes",
+        "nproc_per_node",
+        "requirements",
+        "env",
+        "secrets",
+        "experiment",
+        "tags",
+        "retries",
+        "max_runtime",
+        "checkpoint",
+        "autolog",
+        "detach",
+    }
+)
+"""What `%cloudconfig` may set for every job of a notebook."""
+CONFIG_FLAGS = (
+    *(flag for flag in JOB_FLAGS if flag.word in CONFIG_WORDS),
+    Flag(
+        names=("--batch",), word="batch", fold=switch, arity=0, help="one interrupt cancels the job"
+    ),
+    Flag(
+        names=("--no-batch",),
+        word="no_batch",
+        fold=switch,
+        arity=0,
+        help="the first interrupt detaches",
+    ),
+    Flag(names=("--reset",), word="reset", fold=switch, arity=0, help="forget what was set here"),
+)
+RUN_FLAGS = (
+    Flag(names=("-c", "--code"), word="code", fold=keep, takes="CODE", help="run this text"),
+    Flag(
+        names=("--output",),
+        word="output",
+        fold=keep,
+        takes="OUT.ipynb",
+        help="where an executed notebook goes",
+    ),
+    *(flag for flag in JOB_FLAGS if flag.word not in ("inputs", "outputs", "no_return", "dry_run")),
+    Flag(names=("--name",), word="name", fold=keep, takes="NAME", help="name of the job"),
+)
+PULL_FLAGS = (
+    *OUTPUT_FLAGS,
+    Flag(names=("--to",), word="to", fold=keep, takes="FILE.pkl", help="write the values there"),
+)
+PRUNE_FLAGS = (
+    Flag(
+        names=("--older-than",),
+        word="older_than",
+        fold=keep,
+        takes="30d",
+        help="jobs that ended so long ago",
+    ),
+    Flag(
+        names=("--max-size",),
+        word="max_size",
+        fold=keep,
+        takes="10G",
+        help="the oldest, until all take this",
+    ),
+    Flag(names=("--dry-run",), word="dry_run", fold=switch, arity=0, help="only say what would go"),
+)
+UI_FLAGS = (Flag(names=("--port",), word="port", fold=keep, takes="PORT", help="default 5000"),)
+JSON_FLAG = Flag(names=("--json",), word="json", fold=switch, arity=0, help="print JSON")
+HELP_FLAG = Flag(names=("-h", "--help"), word="help", fold=switch, arity=0, help="show this")
 
 
 def parse_line(

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from heapq import merge
 from pathlib import Path
 from typing import Any
-
-from .paths import JobPaths
 
 MAX_BYTES = 8 * 1024 * 1024
 
@@ -45,30 +42,6 @@ class JournalReader:
         self.offset += taken
         self.damaged += len(lines) - len(read)
         return read
-
-
-class FolderReader:
-    """Reads all journals of one job folder as one stream, as they appear and grow.
-
-    Events of one call are in order of their time; those of one journal keep their order.
-    """
-
-    def __init__(self, paths: JobPaths) -> None:
-        self.paths = paths
-        self._readers: dict[Path, JournalReader] = {}
-
-    def read(self, max_bytes: int = MAX_BYTES) -> list[Event]:
-        """The events that came since the last call, ``max_bytes`` of each journal at most."""
-        for path in self.paths.all_journals():
-            self._readers.setdefault(path, JournalReader(path))
-        batches = [reader.read(max_bytes) for reader in self._readers.values()]
-        if len(batches) == 1:
-            return batches[0]
-        return list(merge(*batches, key=_time))
-
-
-def _time(event: Event) -> float:
-    return float(event["t"])
 
 
 def _whole_lines(path: Path | str, offset: int, max_bytes: int) -> tuple[list[bytes], int]:

@@ -142,10 +142,6 @@ class Registry:
         """The jobs that have not ended, oldest first."""
         return self._rows(f"WHERE state IN {_ACTIVE} ORDER BY number")
 
-    def by_intent(self, intent: str) -> list[JobRow]:
-        """The jobs that have not ended and for which the user wants ``intent``, oldest first."""
-        return self._rows(f"WHERE state IN {_ACTIVE} AND intent = ? ORDER BY number", (intent,))
-
     def _rows(self, rest: str, values: tuple[Any, ...] = ()) -> list[JobRow]:
         found = self._db.run(lambda db: db.execute(f"{_SELECT} {rest}", values).fetchall())
         rows = json.loads(f"[{','.join(packed for (packed,) in found)}]")

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core import events
 from ..core.states import JobState, is_legal
-from .series import Series, finite
+from .series import Series
 
 _MAX_NOTES = 100
 _BEGINNINGS = {JobState.QUEUED, JobState.STARTING, JobState.RUNNING}
@@ -184,10 +184,6 @@ class JobView:
             "notes": self.notes,
             "has_result": self.has_result,
         }
-
-    def last_metrics(self) -> dict[str, float | str]:
-        """The newest value of each metric, as strict JSON has it."""
-        return {name: finite(series.last) for name, series in self.metrics.items()}
 
 
 _HANDLERS = {

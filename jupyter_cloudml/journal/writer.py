@@ -67,10 +67,6 @@ class JournalWriter:
             f'{{"t":{self._clock():.3f},"k":"{events.METRIC}","m":{{{body}}},"s":{step}}}\n'.encode()
         )
 
-    def append_raw(self, line: bytes) -> None:
-        """Append one encoded event; the newline at its end is added when missing."""
-        self._write(line if line[-1:] == b"\n" else line + b"\n")
-
     def _write(self, line: bytes) -> None:
         with self._lock:
             if self._torn:

@@ -13,13 +13,13 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 
 from ..client.failure import plainly
 from ..client.flags import (
+    CONFIG_FLAGS,
     FOLLOW_FLAGS,
     JOB_FLAGS,
     LIST_FLAGS,
     OUTPUT_FLAGS,
     Flag,
     help_text,
-    switch,
 )
 from ..core.errors import CloudMLError
 from .tracebacks import as_of_a_cell, is_known
@@ -29,38 +29,6 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-CONFIG_WORDS = [
-    "on",
-    "gpus",
-    "cpus",
-    "memory",
-    "num_nodes",
-    "nproc_per_node",
-    "requirements",
-    "env",
-    "secrets",
-    "experiment",
-    "tags",
-    "retries",
-    "max_runtime",
-    "checkpoint",
-    "autolog",
-    "detach",
-]
-CONFIG_FLAGS = (
-    *(flag for flag in JOB_FLAGS if flag.word in CONFIG_WORDS),
-    Flag(
-        names=("--batch",), word="batch", fold=switch, arity=0, help="one interrupt cancels the job"
-    ),
-    Flag(
-        names=("--no-batch",),
-        word="no_batch",
-        fold=switch,
-        arity=0,
-        help="the first interrupt detaches",
-    ),
-    Flag(names=("--reset",), word="reset", fold=switch, arity=0, help="forget what was set here"),
-)
 FLAGS_OF: dict[str, tuple[Flag, ...]] = {
     "cloudtrain": JOB_FLAGS,
     "cloudconfig": CONFIG_FLAGS,

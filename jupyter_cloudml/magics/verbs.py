@@ -13,7 +13,15 @@ from weakref import WeakValueDictionary
 
 from ..client.defaults import defaults, notebook_defaults, set_notebook_defaults
 from ..client.failure import dressed
-from ..client.flags import FOLLOW_FLAGS, JOB_FLAGS, LIST_FLAGS, OUTPUT_FLAGS, Flag, parse_line
+from ..client.flags import (
+    CONFIG_FLAGS,
+    FOLLOW_FLAGS,
+    JOB_FLAGS,
+    LIST_FLAGS,
+    OUTPUT_FLAGS,
+    Flag,
+    parse_line,
+)
 from ..client.job import Job
 from ..client.launch import Source, launch
 from ..client.lookup import get, jobs
@@ -25,7 +33,6 @@ from .context import cell_origin, is_batch
 from .report import CaptureReport, dry_run
 from .settle import say_what_is_kept, settle
 from .tables import JobTable
-from .train import CONFIG_FLAGS
 from .watch import Watch
 
 _MAY_BE_MAGIC = re.compile(r"[%!?]")

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ..core.errors import BadInput
+from ..journal.home import DataHome
 
 SQL_SCHEMES = frozenset({"sqlite", "postgresql", "mysql", "mssql"})
 
@@ -33,7 +34,7 @@ def tracking_uri(environ: Mapping[str, str], home: Path, *, cwd: Path | None = N
     """
     given = environ.get("MLFLOW_TRACKING_URI", "").strip()
     if not given:
-        return f"sqlite:///{home / 'mlflow.db'}"
+        return f"sqlite:///{DataHome(home).mlflow_db}"
     if not given.startswith("sqlite:///"):
         return given
     path = Path(unquote(given.removeprefix("sqlite:///")).partition("?")[0])

@@ -166,8 +166,11 @@ class Attempt:
             return {"ref": self.known[id(value)]}, "same"
         if kind is types.ModuleType and _is_imported(value):
             return {"module": value.__name__}, "module"
-        if not self.leaves.detaches and has_graph(value):
-            raise CannotTravel("its autograd graph cannot travel")
+        if has_graph(value):
+            if self.session.graphs.can_take(value):
+                return {"root": self.dump(value)}, _how(kind)
+            if not self.leaves.detaches:
+                raise CannotTravel("its autograd graph cannot travel")
         if self.leaves.covers(kind) and not _has_attributes(value, kind):
             number = self.leaves.add(value)
             if number is not None:

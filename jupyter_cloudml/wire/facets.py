@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .autograd import retained_of, set_retained
+
 Children = Iterable[Any]
 _MISSING = "jupyter_cloudml.wire:missing"
 
@@ -352,6 +354,17 @@ def _file_repeat(file: Any, patch: tuple[bool, int | None]) -> None:
         file.seek(place)
 
 
+def _graph_note(tensor: Any) -> tuple[Any, Any]:
+    return tensor.grad_fn, retained_of(tensor)
+
+
+def _graph_change(tensor: Any, note: tuple[Any, Any]) -> Any:
+    node, retained = _graph_note(tensor)
+    if node is not note[0]:
+        raise Unpatchable
+    return None if retained is None or _same(retained, note[1] or ()) else list(retained)
+
+
 def _none(_: Any) -> Children:
     return ()
 
@@ -445,6 +458,9 @@ FACETS: dict[str, Facet] = {
         change=_variable_change,
         repeat=_variable_repeat,
         children=_itself,
+    ),
+    "graph": Facet(
+        note=_graph_note, change=_graph_change, repeat=set_retained, children=lambda _: ()
     ),
     "names": Facet(note=_names_note, change=_names_change, repeat=_names_repeat, children=_none),
 }

@@ -6,6 +6,7 @@ leaves are named by number at any depth; what must not travel is refused.
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import hashlib
 import inspect
@@ -24,11 +25,18 @@ import cloudpickle
 
 from ..core.errors import CannotTravel
 from . import rebuild, revive
+from .autograd import Graphs
 from .code import global_names
 from .frames import reduce_frame
-from .kinds import is_array_subclass, is_the_shell
-from .leaves import LeafWriter
-from .reducers import REDUCERS, Singletons, reduce_exception, refine_class
+from .kinds import drops_attributes, is_array_subclass, is_loader_iterator, is_the_shell
+from .leaves import LeafWriter, has_graph
+from .reducers import (
+    REDUCERS,
+    Singletons,
+    reduce_exception,
+    reduce_loader_iterator,
+    refine_class,
+)
 from .regions import RegionWriter
 
 _IN_BAND_BELOW = 2048
@@ -45,6 +53,7 @@ class Session:
     owned_cells: set[int] = field(default_factory=set)
     sources: dict[str, str] = field(default_factory=dict)
     singletons: Singletons = field(default_factory=Singletons)
+    graphs: Graphs = field(default_factory=Graphs)
 
 
 class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -72,7 +81,8 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 for name in global_names(obj.__code__):
                     self.session.globals_read.setdefault(name, obj.__qualname__)
                 return self._reduce_function(obj, "")
-            if "<locals>" in obj.__qualname__ and _is_of_module(obj):
+            is_inner = "<locals>" in obj.__qualname__ or hasattr(obj, "__wrapped__")
+            if is_inner and not _is_importable(obj) and _is_of_module(obj):
                 return self._reduce_function(obj, obj.__globals__["__name__"])
         elif self._leaves.covers(kind):
             reduced = self._reduce_leaf(obj)
@@ -88,6 +98,10 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return reduce_exception(obj)
             elif is_array_subclass(kind):
                 return _reduce_array_subclass(obj)
+            elif drops_attributes(kind):
+                return copyreg.__newobj__, (kind,), dict(vars(obj))  # type: ignore[attr-defined]
+            elif is_loader_iterator(kind):
+                return reduce_loader_iterator(obj)
             elif is_the_shell(kind):
                 return rebuild.the_shell, ()
             elif isinstance(obj, type):
@@ -115,6 +129,10 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return frame
             if type(obj).__module__.partition(".")[0] in ("pandas", "polars"):
                 return None
+        elif has_graph(obj):
+            reduced = self.session.graphs.reduce(obj)
+            if reduced is not None:
+                return reduced
         number = self._leaves.add(obj, private=self.private)
         if number is None:
             return None

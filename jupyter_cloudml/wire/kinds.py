@@ -75,6 +75,7 @@ _FROZEN_MODULES = frozenset(
         "pandas._libs.tslibs.timedeltas",
         "pandas._libs.tslibs.period",
         "pandas._libs.interval",
+        "jupyter_cloudml.wire.autograd",
     }
 )
 _NO_REF = frozenset({int, float, complex, str, bool, tuple, frozenset, type(None)})
@@ -95,6 +96,8 @@ def facets_of(obj: Any, namespace: dict[str, Any]) -> tuple[str, ...]:
         return () if is_importable(obj) else ("class",)
     if kind.__name__ == "ndarray" and kind.__module__ == "numpy" and obj.dtype.hasobject:
         return ("object array",)
+    if kind.__module__.startswith("torch") and getattr(obj, "grad_fn", None) is not None:
+        return ("graph",)
     found: tuple[str, ...] = _facets_of_type(kind)  # type: ignore[arg-type]
     return found
 
@@ -140,6 +143,22 @@ def is_the_shell(kind: Any) -> bool:
         base.__module__ == "IPython.core.interactiveshell" and base.__name__ == "InteractiveShell"
         for base in kind.__mro__
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def drops_attributes(kind: Any) -> bool:
+    """Whether it is an optimizer of torch, whose own way of pickling leaves out what a scheduler put on it."""
+    for base in kind.__mro__:
+        if f"{base.__module__}.{base.__name__}" == "torch.optim.optimizer.Optimizer":
+            return bool(kind.__getstate__ is base.__getstate__)
+    return False
+
+
+@functools.lru_cache(maxsize=4096)
+def is_loader_iterator(kind: Any) -> bool:
+    """Whether it is what ``iter(DataLoader(…))`` gives, without processes of its own."""
+    home = "torch.utils.data.dataloader"
+    return bool(kind.__module__ == home and kind.__name__ == "_SingleProcessDataLoaderIter")
 
 
 @functools.lru_cache(maxsize=4096)

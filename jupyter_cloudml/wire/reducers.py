@@ -9,7 +9,9 @@ import contextlib
 import contextvars
 import ctypes
 import gc
+import inspect
 import io
+import itertools
 import os
 import re
 import stat
@@ -28,6 +30,7 @@ from .kinds import FILES
 
 _ORDERED: OrderedDict[Any, Any] = OrderedDict()
 _HEAP_TYPE = 1 << 9
+_MAX_BATCHES = 1 << 20
 _SET_EACH = (None, None, revive.set_each)
 
 
@@ -160,6 +163,37 @@ def _address(view: memoryview) -> int:
     address: int = buffer.buf or 0
     ctypes.pythonapi.PyBuffer_Release(ctypes.byref(buffer))
     return address
+
+
+def reduce_loader_iterator(iterator: Any) -> Any:
+    """What is left of ``iter(DataLoader(…))``: its batches of indices, which a generator of torch would have given.
+
+    The iterator goes on with the same batches; torch's random state stays what it was.
+    """
+    state = dict(vars(iterator))
+    batches = state["_sampler_iter"]
+    if isinstance(batches, types.GeneratorType):
+        del state["_sampler_iter"]
+        if inspect.getgeneratorstate(batches) != inspect.GEN_CREATED:
+            state["_sampler_iter"] = iterator._sampler_iter = _materialized(batches)
+    return (
+        revive.make_loader_iterator,
+        (type(iterator),),
+        state,
+        None,
+        None,
+        revive.set_loader_iterator,
+    )
+
+
+def _materialized(batches: Any) -> Any:
+    torch = sys.modules["torch"]
+    random_state = torch.get_rng_state()
+    found = list(itertools.islice(batches, _MAX_BATCHES))
+    torch.set_rng_state(random_state)
+    if len(found) == _MAX_BATCHES:
+        raise CannotTravel("an iterator over very many batches cannot travel")
+    return iter(found)
 
 
 def _reduce_lock(_: Any, lock: Any) -> Any:

@@ -151,6 +151,18 @@ def make_memoryview(
     return view.toreadonly() if is_read_only else view  # type: ignore[no-any-return]
 
 
+def make_loader_iterator(kind: type) -> Any:
+    """An iterator over a ``DataLoader``, still without its state."""
+    return object.__new__(kind)
+
+
+def set_loader_iterator(iterator: Any, state: dict[str, Any]) -> None:
+    """Its state; one that had not begun begins anew."""
+    iterator.__dict__.update(state)
+    if "_sampler_iter" not in state:
+        iterator._sampler_iter = iter(iterator._index_sampler)
+
+
 def make_lock(kind: str) -> Any:
     """A new lock, free as the one it stands for was."""
     return threading.RLock() if kind == "RLock" else threading.Lock()

@@ -21,6 +21,10 @@ _RUN = re.compile(
 _HISTORY = re.compile(r"_i{1,3}$|_i\d+$|_[io]h$|_dh$|In$|get_ipython$|exit$|quit$|open$")
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), type(...), type(NotImplemented))
 _MAX_NODES = 60_000
+_PRIVATE = {
+    "_deprecated_key_to_warnings",  # empty, as good as absent (sklearn's Bunch)
+    "_sampler_iter",  # of a DataLoader's iterator: the batches to come, as a generator or as a list
+}
 _start: dict[str, Any] = {}
 
 
@@ -190,7 +194,7 @@ class _Writer:
             f"{k}={self._write(v, f'{place}.{k}')}"
             for k, v in parts.items()
             if not k.endswith(("_time", "_time_")) and not k.startswith("_warned_")
-            if v or k != "_deprecated_key_to_warnings"  # empty, as good as absent (sklearn's Bunch)
+            if k not in _PRIVATE or (k == "_deprecated_key_to_warnings" and v)
         )
         return f"<{inner}>" if inner else ""
 

@@ -230,7 +230,8 @@ def test_other_ranks_have_names_of_their_own(home, forwarder):
 def test_events_that_mlflow_refuses_are_skipped_and_said_so(home, forwarder):
     job = home.job(params={f"p{i}": i for i in range(250)}).start()
     journal = job.journal()
-    journal.append_raw(b"this is no event\n")
+    with journal.path.open("ab") as damaged:
+        damaged.write(b"this is no event\n")
     journal.append("metric", m={"loss": "high"}, s=1)
     journal.append("metric", m="nothing", s=1)
     journal.append("metric", m={"loss": 1.0}, s=10**30)

@@ -184,28 +184,26 @@ def test_cuda_tensor_arrives_on_the_cpu_where_no_gpu_is(nb):
     assert available_device("cuda:99") == expected
 
 
-def test_captured_tensor_with_a_graph_is_refused_with_the_way_out(nb):
-    nb.home("import torch\nw = torch.ones(3, requires_grad=True)\ny = w * 2")
+def test_captured_tensor_whose_graph_cannot_be_built_again_is_refused_with_the_way_out(nb):
+    nb.home("import torch\nw = torch.ones(3, requires_grad=True)\ny = torch.lgamma(w)")
     with pytest.raises(CannotTravel, match=r"'y' cannot travel: it is .* graph") as caught:
         nb.far("y.sum().backward()", "y", "w")
     assert "detach" in caught.value.hint
 
 
-def test_graph_inside_a_captured_object_stays_and_backward_through_it_says_so(nb):
-    nb.home("import torch\nw = torch.ones(3, requires_grad=True)\nlosses = [(w * 2).sum()]")
+def test_such_a_graph_inside_a_captured_object_stays_and_backward_through_it_says_so(nb):
+    nb.home("import torch\nw = torch.ones(3, requires_grad=True)\nlosses = [torch.lgamma(w).sum()]")
     first = nb.ns["losses"][0]
     nb.far("mean = sum(l.item() for l in losses); losses.append(1)", "losses")
-    assert nb.ns["mean"] == 6
+    assert nb.ns["mean"] == 0
     assert nb.ns["losses"][0] is first
     error = nb.far("losses[0].backward()", "losses").exception
     assert "compute it in the cell that calls backward()" in str(error)
 
 
-def test_tensor_with_a_graph_comes_home_detached_with_a_note(nb):
+def test_tensor_with_such_a_graph_comes_home_detached_with_a_note(nb):
     nb.home("import torch\nw = torch.ones(3, requires_grad=True)")
-    applied = nb.far("y = w * 2; row = w[1:]; z = w.detach() * 3", "w")
+    applied = nb.far("y = torch.lgamma(w); z = w.detach() * 3", "w", "torch")
     y = nb.ns["y"]
-    assert (y.tolist(), y.requires_grad) == ([2, 2, 2], False)
-    assert set(applied.notes) == {"y", "row"}
-    nb.ns["w"].data[1] = 5
-    assert nb.ns["row"].tolist() == [5, 1]
+    assert (y.tolist(), y.requires_grad) == ([0, 0, 0], False)
+    assert set(applied.notes) == {"y"}
