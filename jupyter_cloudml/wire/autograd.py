@@ -140,7 +140,7 @@ class Graphs:
         except (GraphStays, RuntimeError, AttributeError):
             self._records = before
             return False
-        return tensor.output_nr < len(self._records[id(tensor.grad_fn)].shapes)
+        return bool(tensor.output_nr < len(self._records[id(tensor.grad_fn)].shapes))
 
     def reduce(self, tensor: Any) -> Any:
         """How a tensor travels with its graph; None where the graph has to stay."""
@@ -254,7 +254,7 @@ def _node_class(name: str) -> Any:
         found = found if isinstance(found, (tuple, list)) else (found,)
         return (None, None, None, *_of_tensors(found, record))
 
-    cls = type(
+    cls: Any = type(
         name,
         (torch.autograd.Function,),
         {"forward": staticmethod(forward), "backward": staticmethod(backward)},
@@ -277,11 +277,11 @@ class _OfUser:
 
 def _of_tensors(found: Any, record: Record) -> list[Any]:
     """A gradient for each edge; a user's function gives one for each argument, tensors or not."""
-    found = list(found)
-    if len(found) > len(record.edges):
-        given = [gradient for gradient in found if gradient is not None]
-        found = given if len(given) == len(record.edges) else found[: len(record.edges)]
-    return found + [None] * (len(record.edges) - len(found))
+    all_found: list[Any] = list(found)
+    if len(all_found) > len(record.edges):
+        given = [gradient for gradient in all_found if gradient is not None]
+        all_found = given if len(given) == len(record.edges) else all_found[: len(record.edges)]
+    return all_found + [None] * (len(record.edges) - len(all_found))
 
 
 def _packed(ctx: Any, saved: Any) -> Any:

@@ -71,12 +71,12 @@ def _pow(s: Any, g: Any, *_: Any) -> Any:
     return g[0] * (s.exponent * s.self.pow(s.exponent - 1))
 
 
-def _logits(s: Any, g: Any, needs: Any, _: Any) -> Any:
-    if s.pos_weight is not None or needs[1:2] == (True,):
-        raise RuntimeError(
-            "this gradient is not known here: compute the loss in the cell of backward()"
-        )
-    found = (s.self.sigmoid() - s.target) * g[0]
+def _logits(s: Any, g: Any, *_: Any) -> Any:
+    if s.pos_weight is None:
+        found = (s.self.sigmoid() - s.target) * g[0]
+    else:
+        positive = s.pos_weight * s.target
+        found = ((positive + 1 - s.target) * s.self.sigmoid() - positive) * g[0]
     if s.weight is not None:
         found = found * s.weight
     return found / s.self.numel() if s.reduction == 1 else found
@@ -112,11 +112,10 @@ def _index(s: Any, g: Any, *_: Any) -> Any:
 
 
 def _cat(s: Any, g: Any, needs: Any, shape: Any) -> Any:
-    if not all(needs):
-        raise RuntimeError(
-            "this gradient is not known here: compute the loss in the cell of backward()"
-        )
-    sizes = [shape(number)[s.dim] for number in range(len(needs))]
+    """The size of an input that needs no gradient is what the others leave."""
+    sizes = [shape(number)[s.dim] if needed else 0 for number, needed in enumerate(needs)]
+    if False in needs:
+        sizes[list(needs).index(False)] = g[0].shape[s.dim] - sum(sizes)
     return g[0].split(sizes, s.dim)
 
 

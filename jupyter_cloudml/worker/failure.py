@@ -77,6 +77,18 @@ def short_text(error: BaseException) -> str:
         return f"<{type(error).__name__}: str raised {type(exc).__name__}>"
 
 
+def unknown_names(error: BaseException | None) -> list[str]:
+    """The names for want of which ``error``, or one that led to it, was raised."""
+    found: list[str] = []
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, NameError) and error.name and error.name not in found:
+            found.append(error.name)
+        error = error.__cause__ or error.__context__
+    return found
+
+
 def _walk(tb: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
     while tb is not None:
         yield tb.tb_frame, tb.tb_lineno

@@ -26,7 +26,7 @@ from ..wire import BlobStore, Decoded, decode
 from . import ambient, checkpoint, context, local_modules, memory, preparation
 from .background import Background
 from .departure import forget_inherited_exits, leave_process
-from .failure import short_text
+from .failure import short_text, unknown_names
 from .interrupt import interruptible
 from .mlflow_shim import follow_mlflow
 from .on_import import forget, when_imported
@@ -188,6 +188,7 @@ class _Job:
             self._follow_options(felt)
             before = dict(shell.namespace)
             outcome, felt_before = self._run_cell(spec, shell, felt)
+            self._tell_what_was_missing(decoded, outcome)
             outcome = self._as_overdue(spec, outcome)
         publish(
             self.paths,
@@ -317,6 +318,14 @@ class _Job:
             finally:
                 self.background.stop()
                 sampler.last()
+
+    def _tell_what_was_missing(self, decoded: Decoded, outcome: CellRun) -> None:
+        """A cell that failed for want of a name which could not travel, or not be rebuilt here: a note says why."""
+        reasons = {**decoded.manifest.get("left_out", {}), **decoded.left_out}
+        for name in unknown_names(outcome.error):
+            if name in reasons:
+                text = self.redactor.text(f"{name} did not arrive there: {reasons[name]}")
+                self.writer.append(events.NOTE, text=text)
 
     def _as_overdue(self, spec: JobSpec, outcome: CellRun) -> CellRun:
         """A cell that the agent interrupted because its time is over ends with that, not with the interrupt."""

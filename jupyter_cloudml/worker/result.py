@@ -85,6 +85,8 @@ def publish(
     write_atomic(paths.result_cell, executed_cell(spec, _outputs(paths, rank, offset)))
     for name, reason in left_out.items():
         writer.append(events.NOTE, text=redactor.text(f"{name} stayed there: {reason}"))
+    for name, note in manifest.get("notes", {}).items():
+        writer.append(events.NOTE, text=redactor.text(f"{name} {note}"))
     writer.append(events.RESULT)
 
 
