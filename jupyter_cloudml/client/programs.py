@@ -93,7 +93,12 @@ def strict_json(path: str) -> None:
     except FileNotFoundError:
         return
     strange: list[str] = []
-    value = json.loads(text, parse_constant=lambda word: strange.append(word) or word)
+
+    def as_text(word: str) -> str:
+        strange.append(word)
+        return word
+
+    value = json.loads(text, parse_constant=as_text)
     if strange:
         write_atomic(Path(path), json.dumps(value, indent=1).encode())
 

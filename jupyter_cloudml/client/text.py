@@ -59,6 +59,10 @@ def one_line(snapshot: Mapping[str, Any]) -> str:
         words.append(f"{error.get('type', '')}: {error.get('message', '')}".splitlines()[0][:200])
     elif snapshot.get("reason"):
         words.append(str(snapshot["reason"]))
+    notes = snapshot.get("notes")
+    if notes:
+        more = f" (and {len(notes) - 1} more)" if len(notes) > 1 else ""
+        words.append(f"note: {str(notes[-1]).splitlines()[0][:200]}{more}")
     return ", ".join(words)
 
 

@@ -60,10 +60,15 @@ class Ran:
         return f"{self.reply.get('ename')}: {self.reply.get('evalue')}"
 
     @property
-    def traceback(self) -> list[str]:
-        """The lines that a reader sees; empty where nothing is shown."""
+    def shown(self) -> str:
+        """Its error as a reader sees it; empty where nothing is shown."""
         errors = [c["traceback"] for kind, c in self.messages if kind == "error"]
-        return ANSI.sub("", "\n".join(errors[0])).splitlines() if errors else []
+        return ANSI.sub("", "\n".join(errors[0])) if errors else ""
+
+    @property
+    def traceback(self) -> list[str]:
+        """The lines of ``shown``."""
+        return self.shown.splitlines()
 
     @property
     def cards(self) -> list[dict[str, Any]]:
@@ -74,9 +79,12 @@ class Ran:
         return self.cards[-1]["id"]
 
     @property
+    def results(self) -> list[dict[str, Any]]:
+        return [c for kind, c in self.messages if kind == "execute_result"]
+
+    @property
     def value(self) -> str:
-        found = [c for kind, c in self.messages if kind == "execute_result"]
-        return found[0]["data"]["text/plain"]
+        return self.results[0]["data"]["text/plain"]
 
     def text(self, stream: str = "stdout") -> str:
         return "".join(
