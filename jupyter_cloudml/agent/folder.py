@@ -17,7 +17,6 @@ from ..journal.reader import read_events
 from ..journal.writer import JournalWriter
 from ..targets.local.starts import Start, all_starts
 
-
 _FIRST_LINES = 4096
 
 
@@ -45,6 +44,7 @@ class Submitted:
 
     known: dict[str, str]
     by_hand: tuple[str, ...] = ()
+    written_at: float = 0.0
 
 
 def submitted_environ(paths: JobPaths) -> Submitted:
@@ -52,7 +52,9 @@ def submitted_environ(paths: JobPaths) -> Submitted:
     try:
         felt = json.loads(paths.ambient.read_bytes())
         return Submitted(
-            known=dict(felt["environ"]), by_hand=tuple(felt.get("environ_by_hand", ()))
+            known=dict(felt["environ"]),
+            by_hand=tuple(felt.get("environ_by_hand", ())),
+            written_at=paths.ambient.stat().st_mtime,
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return Submitted(known=dict(os.environ))

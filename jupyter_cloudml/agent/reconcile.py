@@ -250,7 +250,7 @@ class Reconciler:
         request: Any = target.plan(spec, self._home.job(job.job_id))
         if job.environment is None:
             submitted = submitted_environ(self._home.job(job.job_id))
-            if self._may_still_come(spec, submitted):
+            if self._may_still_come(job, submitted):
                 self._postpone(job, "waiting for its environment", pause_s=_HANDOVER_S)
                 return
             job.environment = Environment.of(request.argv[0], {**submitted.known, **request.env})
@@ -260,10 +260,10 @@ class Reconciler:
         if placement is not None:
             self._start_here(job, spec, target, request, placement)
 
-    def _may_still_come(self, spec: JobSpec, submitted: Submitted) -> bool:
+    def _may_still_come(self, job: Waiting, submitted: Submitted) -> bool:
         """Whether the nudge with the variables that are on no disk may be under way: the row is there just before it."""
-        is_fresh = self._clock() - spec.created_at < _HANDOVER_S
-        return is_fresh and bool(submitted.by_hand) and spec.id not in self._environs
+        is_fresh = self._clock() - submitted.written_at < _HANDOVER_S
+        return is_fresh and bool(submitted.by_hand) and job.job_id not in self._environs
 
     def _is_spare_coming(self, job: Waiting) -> bool:
         assert job.environment is not None

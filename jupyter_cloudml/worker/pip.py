@@ -16,8 +16,17 @@ from ..core.errors import CannotInstall, NotInstalled
 
 TAIL = 15
 _STOP_S = 5.0
-_UNWANTED = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PYTHONHOME")
-"""Settings that would install somewhere else."""
+_UNWANTED = (
+    "PIP_USER",
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_ROOT",
+    "PIP_PYTHON",
+    "PYTHONHOME",
+    "FORCE_COLOR",
+    "CLICOLOR_FORCE",
+)
+"""Settings that would install somewhere else, or colour what is read here."""
 _UV_NAMES = {"PIP_INDEX_URL": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"), "PIP_EXTRA_INDEX_URL": ("UV_EXTRA_INDEX_URL",)}  # fmt: skip
 _WAY_OUT = "correct that line of the requirements file, or install it in the kernel's environment"
 _OFFLINE = re.compile(
@@ -45,7 +54,7 @@ def install(
     environ = environment_of_pip(environ)
     pip = _pip_for(python, base_python, environ)
     argv = [*pip, "install", "--no-input", "--no-user", "--progress-bar", "off"]
-    argv += ["--disable-pip-version-check", "-r", str(wish)]
+    argv += ["--disable-pip-version-check", "--no-color", "-r", str(wish)]
     code, lines = _run(argv, environ, say)
     if code != 0:
         raise CannotInstall(
@@ -61,7 +70,7 @@ def environment_of_pip(environ: Mapping[str, str]) -> dict[str, str]:
         said = next((environ[other] for other in others if environ.get(other)), "")
         if said and name not in kept:
             kept[name] = said
-    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore"}
+    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
 
 
 def what_failed(lines: Iterable[str]) -> str:
