@@ -82,6 +82,7 @@ class Launched:
     spec: JobSpec
     home: Encoded
     binds: frozenset[str] = frozenset()
+    imports: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
 
@@ -105,6 +106,7 @@ def launch(session: Session, source: Source, options: SubmitOptions, origin: Ori
         spec=prepared.spec,
         home=prepared.encoded,
         binds=frozenset(prepared.names.binds),
+        imports=prepared.names.imports,
         warnings=prepared.warnings,
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any
 from weakref import WeakValueDictionary
 
+from ..client.anticipate import import_ahead
 from ..client.defaults import defaults, notebook_defaults, set_notebook_defaults
 from ..client.failure import dressed
 from ..client.flags import (
@@ -66,6 +67,8 @@ class Verbs:
             job.depart(self.shell.user_ns, launched.binds)
             self._returned[job.id] = job
             return job
+        if launched.spec.outputs != ():
+            import_ahead(launched.imports)
         self._look(job, launched.binds)
         return None
 
@@ -178,8 +181,7 @@ class Verbs:
         watch = Watch(self.shell, job, is_batch=is_batch(self.shell, os.environ, self.batch))
         state = watch.run()
         if state is None:
-            if job.id not in self._detached:
-                job.depart(self.shell.user_ns, binds)
+            job.depart(self.shell.user_ns, binds)
             self._detached[job.id] = job
             raise dressed(KeyboardInterrupt(), [f"Detached from job {job.id}, which goes on."])
         self._detached.pop(job.id, None)
