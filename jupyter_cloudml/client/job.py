@@ -354,8 +354,8 @@ class Job:
         return state
 
     def depart(self, namespace: dict[str, Any], binds: Collection[str] = ()) -> None:
-        """The notebook waits no longer: what it changes from now on, ``bind`` will leave as it is."""
-        if self._home is not None:
+        """The notebook waits no longer: what it changes from now on, ``bind`` will leave as it is. Safe to repeat."""
+        if self._home is not None and self._departure is None:
             self._departure = Departure.note(self._home, namespace, binds)
 
     def bind(self, namespace: dict[str, Any]) -> Applied | None:

@@ -50,7 +50,7 @@ class Departure:
             others={name: id(value) for name, value in namespace.items() if name not in known},
             classes={
                 ref: members(obj)
-                for ref, obj in _objects(home.objects)
+                for ref, obj in ((memo_ref(n), obj) for n, obj in home.objects.memo.items())
                 if isinstance(obj, type) and "class" in facets_of(obj, {})
             },
         )
