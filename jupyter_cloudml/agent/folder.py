@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import NotFound
-from ..core.events import STATE
+from ..core.events import NOTE, STATE
 from ..core.spec import JobSpec
 from ..core.states import JobState
 from ..journal.atomic import read_json
@@ -17,7 +17,7 @@ from ..journal.reader import read_events
 from ..journal.writer import JournalWriter
 from ..targets.local.starts import Start, all_starts
 
-_FIRST_LINES = 4096
+_FIRST_LINES = 1 << 16
 
 
 def token_of(job_id: str, attempt: int) -> str:
@@ -115,9 +115,12 @@ def was_handed_over(paths: JobPaths, attempt: int) -> bool:
 
 
 def is_silent(paths: JobPaths) -> bool:
-    """Whether the last local worker never wrote a word, so that it ran nothing of the user's."""
+    """Whether the last local worker never said more than that it starts, so that it ran nothing of the user's."""
     start = _last_start(paths)
-    return start is not None and journal_size(paths) <= start.offset
+    if start is None:
+        return False
+    first, _ = read_events(paths.journal(), start.offset, _FIRST_LINES)
+    return all(e["k"] == NOTE or e.get("state") == JobState.STARTING for e in first)
 
 
 def _last_start(paths: JobPaths) -> Start | None:

@@ -24,6 +24,10 @@ CASES = {
         replace(PLAIN, env={"WORD": "a'; \"b\n$c"}, secrets=("TOKEN",)),
         LocalOptions(env={"WORD": "less", "OTHER": "1"}),
     ),
+    "packages": (
+        replace(PLAIN, requirements="--index-url https://host/simple\nscipy>=1\n# why\nnumpy<3"),
+        LocalOptions(),
+    ),
     "kernel_python": (
         replace(PLAIN, origin=Origin(python="/opt/my env/bin/python")),
         LocalOptions(),

@@ -42,13 +42,15 @@ class LocalRequest:
     gpu_type: str = ""
     memory_mib: int = 0
     secrets: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
         return Path(self.cwd)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"argv": list(self.argv), "secrets": list(self.secrets)}
+        lists = {name: list(getattr(self, name)) for name in ("argv", "secrets", "packages")}
+        return asdict(self) | lists
 
     def __str__(self) -> str:
         """The shell line that does the same by hand, and the slots it waits for."""
@@ -57,7 +59,9 @@ class LocalRequest:
         gpus = f"{self.gpus} x {self.gpu_type or 'gpu'}" if self.gpus else "no gpu"
         memory = f", {self.memory_mib} MiB" if self.memory_mib else ""
         secret = f"\nsecrets: {', '.join(self.secrets)}" if self.secrets else ""
-        return f"cd {shlex.quote(self.cwd)} && {line}\nslots: {self.cpus} x cpu, {gpus}{memory}{secret}"
+        packages = f"\npackages: {', '.join(self.packages)}" if self.packages else ""
+        slots = f"{self.cpus} x cpu, {gpus}{memory}"
+        return f"cd {shlex.quote(self.cwd)} && {line}\nslots: {slots}{secret}{packages}"
 
 
 def plan_local(spec: JobSpec, folder: Path, options: LocalOptions, *, python: str) -> LocalRequest:
@@ -80,6 +84,9 @@ def plan_local(spec: JobSpec, folder: Path, options: LocalOptions, *, python: st
         gpu_type=spec.resources.gpu_type,
         memory_mib=spec.resources.memory_mib,
         secrets=spec.secrets,
+        packages=tuple(
+            line for line in spec.requirements.splitlines() if line and line[0] not in "-#"
+        ),
     )
 
 
