@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_cloudml.core.resources import Resources
 from jupyter_cloudml.journal.paths import JobPaths
 from jupyter_cloudml.worker.build import build_zipapp
+from tests.agent.wheels import make_wheel, wishing
 from tests.worker.conftest import Job, make_job
 
 
@@ -101,6 +103,26 @@ def test_error_without_ipython_still_tells_the_line(pyz, tmp_path):
     assert "----> 2     return 1 / 0" in text
     job.come_home()
     assert isinstance(job.applied.exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("flags", [["-I"], ["-I", "-S"]], ids=["with pip", "without pip"])
+def test_packages_and_limits_of_memory_need_no_more_than_the_zipapp(flags, pyz, tmp_path):
+    make_wheel(tmp_path / "wheels", "tinything", "1.0", "VALUE = 'one'\n")
+    job = make_job(
+        tmp_path / "0123456789ab",
+        "import tinything\nvalue = tinything.VALUE",
+        portable=True,
+        requirements=wishing(tmp_path / "wheels", "tinything"),
+        resources=Resources(memory_mib=8192),
+    )
+    python = getattr(sys, "_base_executable", sys.executable)
+    back = run_far_away([python, *flags], pyz, job, tmp_path)
+    assert back.namespace["value"] == "one"
+    states = dict.fromkeys(e["state"] for e in back.kinds("state"))
+    assert list(states) == ["STARTING", "RUNNING", "SUCCEEDED"]
+    assert [path.name for path in (tmp_path / ".cache/jupyter_cloudml").iterdir()] == [
+        "environments"
+    ]
 
 
 def test_same_code_makes_the_same_bytes_and_is_not_built_twice(tmp_path):
