@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from . import caches, databases
 from .autograd import retained_of, set_retained
 
 Children = Iterable[Any]
@@ -365,6 +366,14 @@ def _graph_change(tensor: Any, note: tuple[Any, Any]) -> Any:
     return None if retained is None or _same(retained, note[1] or ()) else list(retained)
 
 
+def _cache_change(cached: Any, note: caches.Memory) -> Any:
+    now = caches.memory_of(cached)
+    same = len(now[0]) == len(note[0]) and now[1:] == note[1:]
+    if same and all(new[2] is old[2] for new, old in zip(now[0], note[0], strict=True)):
+        return None
+    return now
+
+
 def _none(_: Any) -> Children:
     return ()
 
@@ -461,6 +470,18 @@ FACETS: dict[str, Facet] = {
     ),
     "graph": Facet(
         note=_graph_note, change=_graph_change, repeat=set_retained, children=lambda _: ()
+    ),
+    "cache": Facet(
+        note=caches.memory_of,
+        change=_cache_change,
+        repeat=caches.remember,
+        children=lambda note: (part for call in note[0] for part in (*call[0], call[2])),
+    ),
+    "database": Facet(
+        note=databases.note,
+        change=lambda obj, note: None if (now := databases.note(obj)) == note else (now,),
+        repeat=databases.repeat,
+        children=_none,
     ),
     "names": Facet(note=_names_note, change=_names_change, repeat=_names_repeat, children=_none),
 }

@@ -24,7 +24,7 @@ from typing import Any
 import cloudpickle
 
 from ..core.errors import CannotTravel
-from . import rebuild, revive
+from . import caches, databases, rebuild, revive
 from .autograd import Graphs
 from .code import global_names
 from .frames import reduce_frame
@@ -40,6 +40,7 @@ from .reducers import (
 from .regions import RegionWriter
 
 _IN_BAND_BELOW = 2048
+_STREAMS = frozenset({"ipykernel.iostream", "jupyter_cloudml.worker.streams"})
 
 
 @dataclass(kw_only=True)
@@ -58,6 +59,8 @@ class Session:
 
 class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """Pickles the values of one manifest, many ``dump`` calls into one stream, one memo for all."""
+
+    is_homeward = False
 
     def __init__(self, file: io.BytesIO, session: Session, *, private: bool = False) -> None:
         self.buffers: list[memoryview] = []
@@ -102,12 +105,14 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return copyreg.__newobj__, (kind,), dict(vars(obj))  # type: ignore[attr-defined]
             elif is_loader_iterator(kind):
                 return reduce_loader_iterator(obj)
+            elif (database := databases.kind_of(kind)) in _DATABASES:
+                return _DATABASES[database](self, obj)
             elif is_the_shell(kind):
                 return rebuild.the_shell, ()
             elif isinstance(obj, type):
                 self._bring_name(obj)
-        if obj is sys.stdout or obj is sys.stderr or obj is sys.stdin:
-            return rebuild.standard_stream, (_stream_name(obj),)
+        if stream := _stream_name(obj):
+            return rebuild.standard_stream, (stream,)
         reduced = super().reducer_override(obj)
         if reduced is NotImplemented:
             if isinstance(obj, threading.Thread):
@@ -215,14 +220,10 @@ class GraphPickler(cloudpickle.Pickler):  # type: ignore[misc]
         parameters = cached.cache_parameters()
         state = {key: value for key, value in vars(cached).items() if key != "__wrapped__"}
         args = (cached.__wrapped__, parameters["maxsize"], parameters["typed"])
-        return (
-            rebuild.make_lru_cache,
-            args,
-            state,
-            None,
-            None,
-            rebuild.set_attributes,
-        )
+        memory: Any = ([], 0, 0)
+        if caches.is_of_notebook(cached, self.session.namespace):
+            memory = caches.memory_of(cached)
+        return rebuild.make_lru_cache, args, (state, memory), None, None, rebuild.set_lru_cache
 
 
 def _reduce_array_subclass(array: Any) -> Any:
@@ -233,6 +234,10 @@ def _reduce_array_subclass(array: Any) -> Any:
     return revive.array_of, args, attributes, None, None, rebuild.set_attributes
 
 
+_DATABASES: dict[str, Callable[[Any, Any], Any]] = {
+    "Connection": databases.reduce_connection,
+    "Cursor": databases.reduce_cursor,
+}
 _REDUCERS: dict[type, Callable[[Any, Any], Any]] = {
     types.CodeType: GraphPickler._reduce_code,
     types.CellType: GraphPickler._reduce_cell,
@@ -269,7 +274,11 @@ def _annotations(func: types.FunctionType) -> dict[str, Any]:
 
 
 def _stream_name(stream: Any) -> str:
-    return next(name for name in ("stdout", "stderr", "stdin") if getattr(sys, name) is stream)
+    """Which of the standard streams it is, now or in the cell; empty for anything else."""
+    if type(stream).__name__ == "OutStream" and type(stream).__module__ in _STREAMS:
+        return str(stream.name).strip("<>")
+    names = ("stdout", "stderr", "stdin")
+    return next((name for name in names if getattr(sys, name) is stream), "")
 
 
 def _is_of_module(func: types.FunctionType) -> bool:
@@ -297,6 +306,8 @@ def _is_importable(obj: Any) -> bool:
 
 class DeltaPickler(GraphPickler):
     """A pickler that names the objects which the other side knows, instead of sending them."""
+
+    is_homeward = True
 
     def __init__(self, file: io.BytesIO, session: Session, known: dict[int, int]) -> None:
         self.persistent_id = lambda obj: known.get(id(obj))

@@ -13,6 +13,8 @@ import weakref
 from collections import deque
 from typing import Any
 
+from . import databases
+from .caches import is_of_notebook
 from .revive import is_importable
 
 OPAQUE = "opaque"
@@ -96,6 +98,10 @@ def facets_of(obj: Any, namespace: dict[str, Any]) -> tuple[str, ...]:
         return () if is_importable(obj) else ("class",)
     if kind.__name__ == "ndarray" and kind.__module__ == "numpy" and obj.dtype.hasobject:
         return ("object array",)
+    if is_of_notebook(obj, namespace):
+        return ("cache",)
+    if databases.kind_of(kind):
+        return ("database",) if kind.__name__ == "Connection" else ()
     if kind.__module__.startswith("torch") and getattr(obj, "grad_fn", None) is not None:
         return ("graph",)
     found: tuple[str, ...] = _facets_of_type(kind)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..core.errors import FarSideError
+from . import caches
 
 PYTHON_TAG = f"{sys.implementation.name}-{sys.version_info[0]}.{sys.version_info[1]}"
 EMPTY_CELL = "jupyter_cloudml.wire:empty cell"
@@ -128,8 +129,16 @@ def _codes(code: types.CodeType, scope: str) -> Iterator[tuple[str, types.CodeTy
 
 
 def make_lru_cache(function: Any, maxsize: int | None, typed: bool) -> Any:
-    """An ``lru_cache`` around a function of the notebook; it starts empty."""
+    """An ``lru_cache`` around a function of the notebook; ``set_lru_cache`` gives it what it remembers."""
     return functools.lru_cache(maxsize=maxsize, typed=typed)(function)
+
+
+def set_lru_cache(cached: Any, state: tuple[dict[str, Any], caches.Memory]) -> None:
+    """Give an ``lru_cache`` its attributes, its entries and its counts."""
+    attributes, memory = state
+    cached.__dict__.update(attributes)
+    if memory[0]:
+        caches.remember(cached, memory)
 
 
 def make_ref(target: Any) -> weakref.ref[Any]:

@@ -36,8 +36,11 @@ _WAYS_OUT: tuple[tuple[tuple[type, ...], str, str], ...] = (
 _BY_NAME = {
     "socket.socket": ("an open socket", "connect in the cell"),
     "threading.Thread": ("a thread", "start it in the cell"),
-    "sqlite3.Connection": ("an open database", "connect in the cell"),
-    "sqlite3.Cursor": ("a database cursor", "connect in the cell"),
+    "sqlite3.Connection": (
+        "a database in the middle of a transaction",
+        "commit() before, or connect in the cell",
+    ),
+    "sqlite3.Cursor": ("a database cursor with rows to fetch", "fetchall() before"),
     "_thread._local": ("thread-local data", "create it in the cell"),
 }
 

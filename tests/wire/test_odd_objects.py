@@ -285,3 +285,63 @@ def test_weak_mapping_and_context_variable_changed_there_change_here(nb):
     assert dict(weak) == {nb.ns["k"]: 1, nb.ns["j"]: 2}
     assert set(nb.ns["known"]) == {nb.ns["j"]}
     assert nb.ns["var"].get() == 5
+
+
+def test_an_lru_cache_remembers_at_home_what_it_learnt_there(nb):
+    nb.home("""
+    import functools
+    @functools.lru_cache(maxsize=None)
+    def fib(n):
+        return n if n < 2 else fib(n - 1) + fib(n - 2)
+    fib(5)
+    """)
+    fib = nb.ns["fib"]
+    nb.far("fib(10); info = fib.cache_info()")
+    assert nb.ns["fib"] is fib
+    assert fib.cache_info() == nb.ns["info"]
+    assert fib(20) == 6765
+
+
+def test_a_database_in_memory_changes_at_home_as_it_did_there(nb):
+    nb.home("import sqlite3\ncon = sqlite3.connect(':memory:')\ncur = con.cursor()")
+    nb.far(
+        "cur.execute('create table t (a)'); con.execute('insert into t values (7)'); con.commit()"
+    )
+    assert nb.ns["con"].execute("select a from t").fetchall() == [(7,)]
+    nb.far("rows = con.execute('select a from t').fetchall(); con.close()")
+    assert nb.ns["rows"] == [(7,)]
+
+
+def test_a_database_in_a_file_is_opened_again(nb, tmp_path):
+    nb.home("import sqlite3")
+    nb.far(
+        f"db = sqlite3.connect({str(tmp_path / 'x.db')!r}); db.execute('create table t (a)'); db.commit()",
+        "sqlite3",
+    )
+    nb.far("db.execute('insert into t values (3)'); db.commit()", "db")
+    assert nb.ns["db"].execute("select a from t").fetchall() == [(3,)]
+    nb.ns["db"].close()
+
+
+def test_what_a_scheduler_put_on_its_optimizer_comes_home_with_it(nb):
+    nb.home("import torch")
+    nb.far(
+        "net = torch.nn.Linear(1, 1); optimizer = torch.optim.Adam(net.parameters());"
+        " schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1)",
+        "torch",
+    )
+    nb.home("net(torch.ones(1)).backward(); optimizer.step(); schedule.step()")
+    assert nb.ns["optimizer"]._opt_called
+    assert nb.ns["optimizer"].param_groups[0]["params"][0] is nb.ns["net"].weight
+
+
+def test_an_iterator_over_batches_goes_on_where_it_was(nb):
+    nb.home("""
+    import torch
+    from torch.utils.data import DataLoader
+    loader = DataLoader(torch.arange(6), batch_size=2)
+    """)
+    nb.far("batches = iter(loader); first = next(batches)")
+    nb.far("second = next(batches)")
+    assert nb.ns["second"].tolist() == [2, 3]
+    assert next(nb.ns["batches"]).tolist() == [4, 5]

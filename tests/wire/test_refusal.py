@@ -21,7 +21,7 @@ REFUSED = {
     "binary file": ("x = open('/dev/null', 'rb')", "x", "an open file", "path"),
     "socket": ("import socket\nx = [socket.socket()]", r"x\[0\]", "an open socket", "connect"),
     "thread": ("import threading\nx = threading.Thread()", "x", "a thread", "start it"),
-    "database": ("import sqlite3\nx = sqlite3.connect(':memory:')", "x", "an open database", "connect"),
+    "database": ("import sqlite3, tempfile\nx = sqlite3.connect(tempfile.mkdtemp() + '/x.db')\nx.execute('create table t (a)'); x.execute('insert into t values (1)')", "x", "a database in the middle", "commit"),
     "closure": ("def make():\n    g = (i for i in [1])\n    return lambda: g\nx = make()", r"x\.<g>", "a generator", "list"),
     "coroutine": ("async def f(): pass\nx = f()", "x", "a coroutine", "await"),
 }  # fmt: skip
