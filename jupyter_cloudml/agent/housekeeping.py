@@ -46,4 +46,8 @@ class Housekeeping:
             log.warning("nothing was tidied up: %s", exc)
             return
         if gone:
-            log.info("pruned %d old jobs and environments, %d bytes", len(gone), sum(j.freed_bytes for j in gone))
+            log.info(
+                "pruned %d old jobs and environments, %d bytes",
+                len(gone),
+                sum(j.freed_bytes for j in gone),
+            )
