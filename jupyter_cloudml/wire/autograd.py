@@ -124,6 +124,34 @@ def set_retained(tensor: Any, retained: tuple[Any]) -> None:
     tensor.grad = retained[0]
 
 
+def is_freed(tensor: Any) -> bool:
+    """Whether ``backward()`` has freed what a graph that travelled had saved."""
+    return any(_saved(node.cloudml_record)[0] is None for node in _travelled(tensor))
+
+
+def free(tensor: Any) -> None:
+    """Let a graph that travelled be as after ``backward()``."""
+    for node in _travelled(tensor):
+        if any(True for _ in _tensors(_saved(node.cloudml_record)[0])):
+            node.cloudml_saved = _nothing
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+def _travelled(tensor: Any) -> Iterator[Any]:
+    """The nodes of a tensor's graph that were built from records."""
+    todo, seen = [tensor.grad_fn], set()
+    while todo:
+        node = todo.pop()
+        if node is not None and id(node) not in seen:
+            seen.add(id(node))
+            todo += [below for below, _ in node.next_functions]
+            if hasattr(node, "cloudml_record"):
+                yield node
+
+
 class Graphs:
     """The records of the graphs that one manifest holds."""
 

@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from . import caches, databases
-from .autograd import retained_of, set_retained
+from . import autograd, caches, databases
 
 Children = Iterable[Any]
 _MISSING = "jupyter_cloudml.wire:missing"
@@ -355,15 +354,25 @@ def _file_repeat(file: Any, patch: tuple[bool, int | None]) -> None:
         file.seek(place)
 
 
-def _graph_note(tensor: Any) -> tuple[Any, Any]:
-    return tensor.grad_fn, retained_of(tensor)
+def _graph_note(tensor: Any) -> tuple[Any, Any, bool]:
+    return tensor.grad_fn, autograd.retained_of(tensor), autograd.is_freed(tensor)
 
 
-def _graph_change(tensor: Any, note: tuple[Any, Any]) -> Any:
-    node, retained = _graph_note(tensor)
+def _graph_change(tensor: Any, note: tuple[Any, Any, bool]) -> Any:
+    node, retained, is_freed = _graph_note(tensor)
     if node is not note[0]:
         raise Unpatchable
-    return None if retained is None or _same(retained, note[1] or ()) else list(retained)
+    if is_freed == note[2] and (retained is None or _same(retained, note[1] or ())):
+        return None
+    return retained, is_freed
+
+
+def _graph_repeat(tensor: Any, patch: tuple[Any, bool]) -> None:
+    retained, is_freed = patch
+    if retained is not None:
+        autograd.set_retained(tensor, retained)
+    if is_freed:
+        autograd.free(tensor)
 
 
 def _cache_change(cached: Any, note: caches.Memory) -> Any:
@@ -469,7 +478,7 @@ FACETS: dict[str, Facet] = {
         children=_itself,
     ),
     "graph": Facet(
-        note=_graph_note, change=_graph_change, repeat=set_retained, children=lambda _: ()
+        note=_graph_note, change=_graph_change, repeat=_graph_repeat, children=lambda _: ()
     ),
     "cache": Facet(
         note=caches.memory_of,

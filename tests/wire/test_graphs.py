@@ -61,6 +61,15 @@ def test_what_a_training_loop_leaves_looks_as_it_does_there_and_refuses_a_second
         nb.ns["loss"].backward()
 
 
+def test_a_second_backward_is_refused_wherever_the_first_one_ran(nb):
+    nb.home("import torch\nw = torch.ones(3, requires_grad=True)")
+    nb.far("y = (w ** 2).sum()")
+    nb.far("y.backward()")
+    error = nb.far("y.backward()").exception
+    assert "backward through the graph a second time" in str(error)
+    assert nb.ns["w"].grad.tolist() == [2, 2, 2]
+
+
 def test_a_tensor_that_another_was_computed_from_keeps_its_place_in_the_graph(nb):
     nb.home("import torch\na = torch.arange(3.0, requires_grad=True)")
     nb.far("b = a * 2; b.retain_grad(); c = (b ** 2).sum()")

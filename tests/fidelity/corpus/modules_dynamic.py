@@ -195,3 +195,24 @@ import tempfile
 with tempfile.TemporaryDirectory() as tmp:
     made_dir = os.path.isdir(tmp) if "os" in globals() else None
 made_dir
+
+# %%% databases
+# %%
+import sqlite3
+con = sqlite3.connect(":memory:")
+cur = con.cursor()
+cur.execute("create table t (a int, b text)");
+# %%
+cur.executemany("insert into t values (?, ?)", [(1, "x"), (2, "y")])
+con.commit()
+# %%
+con.execute("select * from t").fetchall()
+# %%
+db = sqlite3.connect("x.db")
+db.execute("create table if not exists t (a)")
+db.commit()
+# %%
+db.execute("insert into t values (3)"); db.commit()
+db.execute("select * from t").fetchall()
+# %%
+db.close()

@@ -66,3 +66,21 @@ import matplotlib as mpl
 mpl.rcParams["lines.linewidth"], plt.get_fignums()
 # %%
 plt.rcdefaults()
+
+# %%% formats
+# %%
+%matplotlib inline
+%config InlineBackend.figure_format = "retina"
+# %%
+import matplotlib.pyplot as plt
+plt.plot([1, 2]);
+# %%
+plt.plot([1, 3]);
+# %%
+%config InlineBackend.figure_format = "svg"
+plt.rcParams["svg.hashsalt"] = "a"
+# %%
+import pandas as pd
+pd.set_option("display.float_format", lambda x: "%.1f" % x)
+# %%
+pd.DataFrame({"a": [1 / 3]})

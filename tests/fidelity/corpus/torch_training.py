@@ -198,3 +198,71 @@ from copy import deepcopy
 best = deepcopy(model)
 best.fc1.weight.data.add_(1)
 torch.equal(best.fc1.weight, model.fc1.weight)
+
+# %%% graphs
+# %%
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+torch.manual_seed(0)
+# %%
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 6, 5)
+        self.fc1 = nn.Linear(216, 10)
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), (2, 2))
+        return self.fc1(torch.flatten(x, 1))
+net = Net()
+image = torch.randn(1, 1, 16, 16)
+out = net(image)
+out
+# %%
+net.zero_grad()
+out.backward(torch.randn(1, 10))
+# %%
+output = net(image)
+target = torch.randn(1, 10)
+loss = nn.MSELoss()(output, target)
+loss
+# %%
+print(loss.grad_fn)
+print(loss.grad_fn.next_functions[0][0])
+# %%
+loss.backward()
+net.conv1.bias.grad
+# %%
+loss.backward()
+# %%
+x = torch.ones(5)
+w = torch.randn(5, 3, requires_grad=True)
+b = torch.randn(3, requires_grad=True)
+z = torch.matmul(x, w) + b
+loss = F.binary_cross_entropy_with_logits(z, torch.zeros(3))
+# %%
+loss.backward()
+print(w.grad, b.grad)
+# %%
+model = nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 1))
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+loader = DataLoader(TensorDataset(torch.arange(8.0)[:, None], torch.arange(8.0)[:, None] * 2), batch_size=4, shuffle=True)
+# %%
+batches = iter(loader)
+xb, yb = next(batches)
+xb.shape
+# %%
+xb, yb = next(batches)
+loss = F.mse_loss(model(xb), yb)
+# %%
+optimizer.zero_grad()
+loss.backward()
+optimizer.step()
+scheduler.step()
+loss, scheduler.get_last_lr()
+# %%
+torch.set_printoptions(precision=2)
+# %%
+torch.tensor([1.23456])
