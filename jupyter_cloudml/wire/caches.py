@@ -36,10 +36,10 @@ def memory_of(cached: Any) -> Memory:
 
 def _pairs(held: list[Any], table: dict[Any, Any], count: int) -> list[tuple[Any, Any]]:
     """An unbounded cache has its results in a table; a bounded one has keys and results in a ring."""
-    step, first = divmod(len(held), count)
-    if step < 2:
+    ring = held[1:] if held and held[0] is functools._lru_cache_wrapper else held
+    if len(ring) < 2 * count:
         return list(table.items())
-    ring = held[first:]
+    step = len(ring) // count
     return [(ring[i], ring[i + 1]) for i in range(0, len(ring), step)]
 
 

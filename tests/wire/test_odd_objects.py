@@ -287,10 +287,11 @@ def test_weak_mapping_and_context_variable_changed_there_change_here(nb):
     assert nb.ns["var"].get() == 5
 
 
-def test_an_lru_cache_remembers_at_home_what_it_learnt_there(nb):
-    nb.home("""
+@pytest.mark.parametrize("size", ["None", "1", "3", "128"])
+def test_an_lru_cache_remembers_at_home_what_it_learnt_there(nb, size):
+    nb.home(f"""
     import functools
-    @functools.lru_cache(maxsize=None)
+    @functools.lru_cache(maxsize={size})
     def fib(n):
         return n if n < 2 else fib(n - 1) + fib(n - 2)
     fib(5)
