@@ -1,0 +1,76 @@
+import type { Event, ServiceManager } from '@jupyterlab/services';
+import type { IDisposable } from '@lumino/disposable';
+import { Signal, type ISignal, type Stream } from '@lumino/signaling';
+
+import type { JobChanges } from './types';
+
+export const JOBS_SCHEMA = 'https://schema.jupyter.org/cloudml/jobs/v1';
+
+/** What the server says by itself. Nothing is asked for: the one web socket of Lab's event bus carries it. */
+export interface IJobStream extends IDisposable {
+  /** Jobs that changed, at most some ten times a second. */
+  readonly changed: ISignal<IJobStream, JobChanges>;
+  /** Something may have been missed (a gap in `seq`, a new connection): whoever shows state asks for it anew. */
+  readonly reconnected: ISignal<IJobStream, void>;
+}
+
+type Events = Pick<Event.IManager, 'stream'>;
+
+/** Filters the job schema out of Jupyter's event stream. */
+export class JobStream implements IJobStream {
+  constructor(
+    private readonly _events: Events,
+    private readonly _services?: Pick<ServiceManager.IManager, 'connectionFailure'>
+  ) {
+    this._stream = _events.stream;
+    this._stream.connect(this._take, this);
+    this._services?.connectionFailure.connect(this._lost, this);
+  }
+
+  get changed(): ISignal<IJobStream, JobChanges> {
+    return this._changed;
+  }
+
+  get reconnected(): ISignal<IJobStream, void> {
+    return this._reconnected;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this._stream.disconnect(this._take, this);
+    this._services?.connectionFailure.disconnect(this._lost, this);
+    Signal.clearData(this);
+  }
+
+  private _lost(): void {
+    this._wasLost = true;
+  }
+
+  private _take(_: unknown, emission: Event.Emission): void {
+    if (emission.schema_id !== JOBS_SCHEMA) {
+      return;
+    }
+    const changes = emission as unknown as JobChanges;
+    const isGap = this._seq !== null && changes.seq !== this._seq + 1;
+    this._seq = changes.seq;
+    if (isGap || this._wasLost) {
+      this._wasLost = false;
+      this._reconnected.emit();
+    }
+    this._changed.emit(changes);
+  }
+
+  private readonly _stream: Stream<Event.IManager, Event.Emission>;
+  private readonly _changed = new Signal<this, JobChanges>(this);
+  private readonly _reconnected = new Signal<this, void>(this);
+  private _seq: number | null = null;
+  private _wasLost = false;
+  private _isDisposed = false;
+}

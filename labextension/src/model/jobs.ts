@@ -1,0 +1,236 @@
+import type { IDisposable } from '@lumino/disposable';
+import { Signal, type ISignal } from '@lumino/signaling';
+
+import type { CloudMLApi } from '../api/client';
+import type { IJobStream } from '../api/stream';
+import { isFinal, type JobChanges, type JobQuery, type JobRow, type JobState } from '../api/types';
+import { Loader, type Phase } from './loader';
+
+/** Rows asked for in one request. */
+export const PAGE = 200;
+
+export interface JobFilter {
+  states: readonly JobState[];
+  notebook: string;
+  experiment: string;
+  text: string;
+}
+
+export const NO_FILTER: JobFilter = { states: [], notebook: '', experiment: '', text: '' };
+
+/**
+ * The list of jobs that fits a filter, newest first; pages are fetched when somebody looks at them.
+ *
+ * It is live without asking: the stream says what changed, known rows change in place, and the list is fetched again
+ * only where a job appeared that it does not know, or something was missed. Counts are those of all jobs.
+ */
+export class JobsModel implements IDisposable {
+  constructor(
+    private readonly _api: Pick<CloudMLApi, 'listJobs'>,
+    private readonly _stream: Pick<IJobStream, 'changed' | 'reconnected'>
+  ) {
+    this._stream.changed.connect(this._apply, this);
+    this._stream.reconnected.connect(this._missed, this);
+    this._loader.changed.connect(() => this._changed.emit(), this);
+  }
+
+  /** Rows, counts, filter or phase are new. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Single jobs moved; the very event. */
+  get moved(): ISignal<this, JobChanges> {
+    return this._moved;
+  }
+
+  get phase(): Phase {
+    return this._loader.phase;
+  }
+
+  get error(): Error | null {
+    return this._loader.error;
+  }
+
+  /** How many jobs fit the filter. */
+  get total(): number {
+    return this._total;
+  }
+
+  get counts(): Readonly<Partial<Record<JobState, number>>> {
+    return this._counts;
+  }
+
+  /** How many jobs have not ended, whatever the filter. */
+  get active(): number {
+    return Object.entries(this._counts).reduce(
+      (sum, [state, n]) => (isFinal(state as JobState) ? sum : sum + n),
+      0
+    );
+  }
+
+  get filter(): JobFilter {
+    return this._filter;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** The row at `index` of the filtered list, when its page is here. */
+  at(index: number): JobRow | undefined {
+    return this._rows[index];
+  }
+
+  get(id: string): JobRow | undefined {
+    const index = this._places.get(id);
+    return index === undefined ? undefined : this._rows[index];
+  }
+
+  /** Shows only what fits. The rows of the old filter stay until the new ones are here. */
+  setFilter(part: Partial<JobFilter>): void {
+    this._filter = { ...this._filter, ...part };
+    void this.refresh();
+  }
+
+  /** Whether somebody looks. A list at which nobody looks keeps its counts only, and is fetched when looked at. */
+  setVisible(isVisible: boolean): void {
+    this._isVisible = isVisible;
+    if (isVisible && this._isStale) {
+      void this.refresh();
+    }
+  }
+
+  /** Fetches the pages in sight anew; never fails, see `error`. */
+  async refresh(): Promise<void> {
+    this._isStale = false;
+    const [first, last] = this._sight;
+    const offset = Math.floor(first / PAGE) * PAGE;
+    const limit = Math.max(PAGE, Math.ceil((last + 1 - offset) / PAGE) * PAGE);
+    await this._loader.load(
+      signal => this._api.listJobs({ ...this._query(), limit, offset }, signal),
+      page => {
+        this._rows = [];
+        this._places.clear();
+        this._pages.clear();
+        this._total = page.total;
+        this._counts = page.counts;
+        this._place(page.jobs, offset);
+      }
+    );
+  }
+
+  /** Makes sure that the rows from `first` to `last` are here or on their way. */
+  see(first: number, last: number): void {
+    this._sight = [first, last];
+    if (this.phase === 'loading' || this._isStale) {
+      return;
+    }
+    for (let page = Math.floor(first / PAGE); page * PAGE <= Math.min(last, this._total - 1); page++) {
+      if (!this._pages.has(page)) {
+        void this._fetchPage(page);
+      }
+    }
+  }
+
+  /** A row that an action of the user answered with. */
+  put(row: JobRow): void {
+    const index = this._places.get(row.id);
+    if (index === undefined) {
+      this._missed();
+      return;
+    }
+    this._rows[index] = row;
+    this._changed.emit();
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this._loader.dispose();
+    this._stream.changed.disconnect(this._apply, this);
+    this._stream.reconnected.disconnect(this._missed, this);
+    Signal.clearData(this);
+  }
+
+  private async _fetchPage(page: number): Promise<void> {
+    const pages = this._pages;
+    pages.add(page);
+    const offset = page * PAGE;
+    try {
+      const answer = await this._api.listJobs({ ...this._query(), limit: PAGE, offset });
+      if (pages === this._pages && !this._isDisposed) {
+        this._total = answer.total;
+        this._place(answer.jobs, offset);
+        this._changed.emit();
+      }
+    } catch {
+      // asked for again when it comes in sight again
+      pages.delete(page);
+    }
+  }
+
+  private _place(rows: readonly JobRow[], offset: number): void {
+    rows.forEach((row, i) => {
+      this._rows[offset + i] = row;
+      this._places.set(row.id, offset + i);
+    });
+    for (let page = offset / PAGE; page * PAGE < offset + Math.max(rows.length, 1); page++) {
+      this._pages.add(page);
+    }
+  }
+
+  private _query(): JobQuery {
+    const { states, notebook, experiment, text } = this._filter;
+    return { state: states, notebook, experiment, text };
+  }
+
+  private _apply(_: unknown, changes: JobChanges): void {
+    this._counts = changes.counts;
+    let isNew = false;
+    for (const change of changes.changed) {
+      const index = this._places.get(change.id);
+      const row = index === undefined ? undefined : this._rows[index];
+      if (index === undefined || row === undefined) {
+        isNew = true;
+        continue;
+      }
+      // a row whose state moved has new times, a reason or an error as well: those are fetched
+      isNew = isNew || row.state !== change.state;
+      this._rows[index] = {
+        ...row,
+        state: change.state,
+        updated_at: change.updated_at,
+        elapsed_s: change.elapsed_s === undefined ? row.elapsed_s : change.elapsed_s
+      };
+    }
+    this._moved.emit(changes);
+    this._changed.emit();
+    if (isNew) {
+      this._missed();
+    }
+  }
+
+  private _missed(): void {
+    this._isStale = true;
+    if (this._isVisible) {
+      void this.refresh();
+    }
+  }
+
+  private readonly _loader = new Loader();
+  private readonly _changed = new Signal<this, void>(this);
+  private readonly _moved = new Signal<this, JobChanges>(this);
+  private _rows: (JobRow | undefined)[] = [];
+  private _places = new Map<string, number>();
+  private _pages = new Set<number>();
+  private _total = 0;
+  private _counts: Partial<Record<JobState, number>> = {};
+  private _filter: JobFilter = NO_FILTER;
+  private _sight: [number, number] = [0, 0];
+  private _isVisible = false;
+  private _isStale = true;
+  private _isDisposed = false;
+}
