@@ -92,5 +92,8 @@ def _make_shell() -> Any:
     """The IPython shell of the job, in a directory that no user can make vanish."""
     os.chdir(Path("/"))
     from jupyter_cloudml.worker.main import make_shell
+    from jupyter_cloudml.worker.rehearsal import rehearse
 
-    return make_shell()
+    shell = make_shell()
+    rehearse(shell)
+    return shell

@@ -17,8 +17,12 @@ def collect() -> dict[str, Any]:
     """What was set up in this process; loggers that nobody touched are not mentioned, the root is ``""``."""
     found = {"": _described(logging.root, is_own=True)}
     for name, logger in list(logging.root.manager.loggerDict.items()):
+        if not isinstance(logger, logging.Logger):
+            continue
+        if not logger.level and not logger.handlers and logger.propagate:
+            continue  # as it was made: most are, and there are hundreds
         top = name.partition(".")[0]
-        if not isinstance(logger, logging.Logger) or top in _OF_THE_KERNEL:
+        if top in _OF_THE_KERNEL:
             continue
         is_own = top == "__main__" or top not in sys.modules
         if logger.level or (is_own and (logger.handlers or not logger.propagate)):

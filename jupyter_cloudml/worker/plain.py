@@ -68,6 +68,9 @@ class PlainShell:
     def own_names(self) -> frozenset[str]:
         return frozenset({"_", "__", "___"})
 
+    def rehearse(self) -> None:
+        """Nothing: what runs here was not forked ahead of need."""
+
     def run(self, source: str, *, cell_id: str = "") -> CellRun:
         del cell_id
         loop = asyncio.new_event_loop()

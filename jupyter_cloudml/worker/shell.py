@@ -102,16 +102,20 @@ class Shell:
                     cells[:] = [cell_text(text) for text in captured[: len(cells)]]
                 ip.user_ns[name] = cells
 
-    def run(self, source: str, *, cell_id: str = "", is_rehearsal: bool = False) -> CellRun:
-        """Run the cell and everything that hangs on it; never raises what the cell raises.
+    def rehearse(self) -> None:
+        """Run a cell that does nothing and leaves no trace in the history: what is made on first use is made now."""
+        self._run_here("pass", "", is_stored=False)
 
-        A rehearsal leaves no trace in the history.
-        """
+    def run(self, source: str, *, cell_id: str = "") -> CellRun:
+        """Run the cell and everything that hangs on it; never raises what the cell raises."""
+        return self._run_here(source, cell_id, is_stored=True)
+
+    def _run_here(self, source: str, cell_id: str, *, is_stored: bool) -> CellRun:
         self._ip.compile.cell_source = source
         loop, self._loop = self._loop or asyncio.new_event_loop(), None
         asyncio.set_event_loop(loop)
         try:
-            return loop.run_until_complete(self._run(source, cell_id or None, not is_rehearsal))
+            return loop.run_until_complete(self._run(source, cell_id or None, is_stored))
         finally:
             loop.run_until_complete(loop.shutdown_asyncgens())
             asyncio.set_event_loop(None)
@@ -379,7 +383,7 @@ def make_shell() -> Shell:
     os.environ.setdefault("MPLBACKEND", INLINE_BACKEND)
     _follow_matplotlib(ip)
     shell = Shell(ip)
-    shell.run("pass", is_rehearsal=True)  # what is made on first use is made now
+    shell.rehearse()
     return shell
 
 
