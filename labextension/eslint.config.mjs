@@ -26,7 +26,13 @@ export default tseslint.config(
     }
   },
   below('api', [...PAGES, '**/components/*', '**/charts/*', '**/model/*']),
-  below('model', [...PAGES, '**/components/*', '**/charts/*', 'react', '@jupyterlab/ui-components']),
+  below('model', [
+    ...PAGES,
+    '**/components/*',
+    '**/charts/*',
+    'react',
+    '@jupyterlab/ui-components'
+  ]),
   below('components', PAGES),
   below('charts', [...PAGES, '**/components/*'])
 );

@@ -39,7 +39,9 @@ type Query = Record<string, string | number | readonly string[] | undefined>;
 
 /** The server's routes as methods. Every one fails with an `ApiError`, also where the server cannot be reached. */
 export class CloudMLApi {
-  constructor(readonly serverSettings: ServerConnection.ISettings = ServerConnection.makeSettings()) {}
+  constructor(
+    readonly serverSettings: ServerConnection.ISettings = ServerConnection.makeSettings()
+  ) {}
 
   listJobs(query: JobQuery = {}, signal?: AbortSignal): Promise<JobPage> {
     const state = query.state?.length ? query.state.join(',') : undefined;

@@ -1,6 +1,6 @@
 import type { Event, ServiceManager } from '@jupyterlab/services';
 import type { IDisposable } from '@lumino/disposable';
-import { Signal, type ISignal, type Stream } from '@lumino/signaling';
+import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { JobChanges } from './types';
 
@@ -14,15 +14,13 @@ export interface IJobStream extends IDisposable {
   readonly reconnected: ISignal<IJobStream, void>;
 }
 
-type Events = Pick<Event.IManager, 'stream'>;
-
 /** Filters the job schema out of Jupyter's event stream. */
 export class JobStream implements IJobStream {
   constructor(
-    private readonly _events: Events,
+    events: Pick<Event.IManager, 'stream'>,
     private readonly _services?: Pick<ServiceManager.IManager, 'connectionFailure'>
   ) {
-    this._stream = _events.stream;
+    this._stream = events.stream;
     this._stream.connect(this._take, this);
     this._services?.connectionFailure.connect(this._lost, this);
   }
@@ -67,7 +65,7 @@ export class JobStream implements IJobStream {
     this._changed.emit(changes);
   }
 
-  private readonly _stream: Stream<Event.IManager, Event.Emission>;
+  private readonly _stream: Event.Stream;
   private readonly _changed = new Signal<this, JobChanges>(this);
   private readonly _reconnected = new Signal<this, void>(this);
   private _seq: number | null = null;

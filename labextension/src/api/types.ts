@@ -3,14 +3,7 @@
  */
 
 export type JobState =
-  | 'QUEUED'
-  | 'STARTING'
-  | 'RUNNING'
-  | 'STOPPING'
-  | 'SUCCEEDED'
-  | 'FAILED'
-  | 'CANCELLED'
-  | 'LOST';
+  'QUEUED' | 'STARTING' | 'RUNNING' | 'STOPPING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'LOST';
 
 export const JOB_STATES: readonly JobState[] = [
   'QUEUED',

@@ -9,6 +9,9 @@ import { Loader, type Phase } from './loader';
 /** Rows asked for in one request. */
 export const PAGE = 200;
 
+/** How long changes are gathered before the list is fetched again. */
+export const BURST_MS = 150;
+
 export interface JobFilter {
   states: readonly JobState[];
   notebook: string;
@@ -104,6 +107,9 @@ export class JobsModel implements IDisposable {
   /** Fetches the pages in sight anew; never fails, see `error`. */
   async refresh(): Promise<void> {
     this._isStale = false;
+    window.clearTimeout(this._timer);
+    this._timer = undefined;
+    this._asked++;
     const [first, last] = this._sight;
     const offset = Math.floor(first / PAGE) * PAGE;
     const limit = Math.max(PAGE, Math.ceil((last + 1 - offset) / PAGE) * PAGE);
@@ -118,6 +124,7 @@ export class JobsModel implements IDisposable {
         this._place(page.jobs, offset);
       }
     );
+    this._asked--;
   }
 
   /** Makes sure that the rows from `first` to `last` are here or on their way. */
@@ -126,7 +133,11 @@ export class JobsModel implements IDisposable {
     if (this.phase === 'loading' || this._isStale) {
       return;
     }
-    for (let page = Math.floor(first / PAGE); page * PAGE <= Math.min(last, this._total - 1); page++) {
+    for (
+      let page = Math.floor(first / PAGE);
+      page * PAGE <= Math.min(last, this._total - 1);
+      page++
+    ) {
       if (!this._pages.has(page)) {
         void this._fetchPage(page);
       }
@@ -149,6 +160,7 @@ export class JobsModel implements IDisposable {
       return;
     }
     this._isDisposed = true;
+    window.clearTimeout(this._timer);
     this._loader.dispose();
     this._stream.changed.disconnect(this._apply, this);
     this._stream.reconnected.disconnect(this._missed, this);
@@ -213,10 +225,18 @@ export class JobsModel implements IDisposable {
     }
   }
 
+  /** Fetch soon: a burst of changes costs one request, and one under way is let finish. */
   private _missed(): void {
     this._isStale = true;
-    if (this._isVisible) {
-      void this.refresh();
+    if (this._isVisible && this._timer === undefined) {
+      this._timer = window.setTimeout(() => {
+        this._timer = undefined;
+        if (this._asked) {
+          this._missed();
+        } else if (this._isVisible && this._isStale) {
+          void this.refresh();
+        }
+      }, BURST_MS);
     }
   }
 
@@ -230,6 +250,8 @@ export class JobsModel implements IDisposable {
   private _counts: Partial<Record<JobState, number>> = {};
   private _filter: JobFilter = NO_FILTER;
   private _sight: [number, number] = [0, 0];
+  private _timer: number | undefined;
+  private _asked = 0;
   private _isVisible = false;
   private _isStale = true;
   private _isDisposed = false;

@@ -25,7 +25,10 @@ export class Loader implements IDisposable {
   }
 
   /** Resolves when this answer is in or dropped; never rejects. `take` runs before `changed`. */
-  async load<T>(ask: (signal: AbortSignal) => Promise<T>, take: (answer: T) => void): Promise<void> {
+  async load<T>(
+    ask: (signal: AbortSignal) => Promise<T>,
+    take: (answer: T) => void
+  ): Promise<void> {
     this._abort?.abort();
     const abort = (this._abort = new AbortController());
     if (this._phase !== 'ready') {
