@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
 import sys
 
 import pytest
@@ -12,8 +14,8 @@ from jupyter_cloudml.core.resources import Resources
 from jupyter_cloudml.core.spec import Origin, TargetRef
 from jupyter_cloudml.core.states import JobState
 from jupyter_cloudml.journal.atomic import write_atomic, write_json
-from jupyter_cloudml.tracking.forwarder import Forwarder
-from jupyter_cloudml.tracking.nudges import Nudge
+from jupyter_cloudml.tracking.forwarder import Forwarder, _serve
+from jupyter_cloudml.tracking.nudges import Nudge, Nudges
 from jupyter_cloudml.tracking.store import InternalError, TrackingStore
 
 from .conftest import T0, drain
@@ -361,3 +363,24 @@ def test_an_orphan_ends_the_run_at_the_workers_last_word(home, forwarder):
     assert home.run_of(job)[1::2] == ("FINISHED", round(job.clock[0] * 1000))
     assert job.row.tracking_state == "open"
     assert forwarder.has_told_all  # so it leaves; the next agent's forwarder closes the row
+
+
+@pytest.mark.timeout(20)
+def test_an_agent_that_leaves_while_a_run_is_being_ended_is_not_waited_for(home, forwarder):
+    job = home.job().start()
+    job.end()
+    listen, tell = os.pipe()
+    nudges = Nudges(listen)
+    os.write(tell, f"end {job.id}\n".encode())
+
+    def leave():
+        if nudges.is_open:
+            with contextlib.suppress(OSError):
+                os.close(tell)
+            return nudges.wait(0)
+        return []
+
+    forwarder._pending = leave
+    _serve(forwarder, nudges, 300.0)
+    os.close(listen)
+    assert job.row.tracking_state == "ended"
