@@ -80,3 +80,10 @@ def unload_ipython_extension(shell: Any) -> None:
     from .magics.extension import unload
 
     unload(shell)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """What Jupyter Server asks a package that it was told to load."""
+    from .server.extension import CloudMLExtension
+
+    return [{"module": "jupyter_cloudml", "app": CloudMLExtension}]

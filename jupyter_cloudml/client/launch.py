@@ -23,7 +23,7 @@ from ..journal.paths import JobPaths
 from ..journal.staging import staged
 from ..targets.local.starts import all_starts, start_lock
 from ..targets.port import Target
-from ..wire import BlobStore, Encoded, Limits, encode
+from ..wire import BlobStore, Encoded, Limits, ValueReport, encode
 from ..worker import ambient, checkpoint, local_modules
 from ..worker.local_modules import state_of
 from ..worker.redact import Redactor
@@ -310,9 +310,16 @@ def _write(paths: JobPaths, prepared: Prepared, blobs: BlobStore) -> None:
         blobs.link_into(paths.bundle_blobs, digest)
     if not prepared.target.shares_machine:
         _copy_modules(paths, prepared)
-    write_json(paths.bundle_manifest, prepared.encoded.manifest)
+    report = [_told(item) for item in prepared.encoded.report]
+    write_json(paths.bundle_manifest, {**prepared.encoded.manifest, "report": report})
     write_json(paths.ambient, prepared.ambient)
     write_json(paths.spec, prepared.spec.to_json())
+
+
+def _told(item: ValueReport) -> dict[str, Any]:
+    """How one name travels, for those who look at the job later."""
+    note = item.note or (f"read by {item.via}" if item.via else "")
+    return {"name": item.name, "how": item.how, "bytes": item.bytes, "note": note}
 
 
 def _copy_modules(paths: JobPaths, prepared: Prepared) -> None:

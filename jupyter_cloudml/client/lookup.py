@@ -48,7 +48,7 @@ def jobs(
     """
     session = session or current_session()
     return session.registry.list_jobs(
-        state=None if state is None else _states(state),
+        state=None if state is None else states_of(state),
         target=on,
         notebook=notebook,
         experiment=experiment,
@@ -57,7 +57,8 @@ def jobs(
     )
 
 
-def _states(words: str | Collection[str]) -> list[JobState]:
+def states_of(words: str | Collection[str]) -> list[JobState]:
+    """The states that ``words`` name, in any case; BadInput for another word."""
     known = [state.value for state in JobState]
     found = []
     for word in [words] if isinstance(words, str) else words:

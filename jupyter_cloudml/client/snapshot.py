@@ -27,9 +27,7 @@ def snapshot(
     word), else what the journal says; but a job that was queued again after it had ended is not over.
     """
     seen = view.to_json()
-    state = (
-        row.state if row.state.is_final or _is_again(row, seen) else _later(row.state, view.state)
-    )
+    state = state_now(row, view)
     started = seen["started_at"] or row.started_at
     ended = (seen["ended_at"] or row.ended_at) if state.is_final else None
     run = run or {}
@@ -50,7 +48,7 @@ def snapshot(
         "ended_at": ended,
         "updated_at": now,
         "elapsed_s": None if started is None else max(0.0, (ended or now) - started),
-        "progress": [{"id": key, **bar} for key, bar in seen["progress"].items()],
+        "progress": progress_now(view),
         "metrics": _metrics(seen["metrics"]),
         "requested": row.resources.to_json(),
         "resources": seen["resources"] or {},
@@ -65,10 +63,22 @@ def snapshot(
     }
 
 
-def _is_again(row: JobRow, seen: Mapping[str, Any]) -> bool:
+def state_now(row: JobRow, view: JobView) -> JobState:
+    """The state of a job that the registry and its journal know; see ``snapshot``."""
+    if row.state.is_final or _is_again(row, view):
+        return row.state
+    return _later(row.state, view.state)
+
+
+def progress_now(view: JobView) -> list[dict[str, Any]]:
+    """The progress bars, in the order in which they began."""
+    return [{"id": key, **bar.to_json()} for key, bar in view.progress.items()]
+
+
+def _is_again(row: JobRow, view: JobView) -> bool:
     """Whether the end that the journal tells of is that of an earlier attempt."""
     waits = row.state in (JobState.QUEUED, JobState.STARTING)
-    return waits and row.attempt > 1 and (seen["ended_at"] or 0.0) <= row.updated_at
+    return waits and row.attempt > 1 and (view.ended_at or 0.0) <= row.updated_at
 
 
 def _later(row: JobState, seen: JobState) -> JobState:

@@ -36,6 +36,7 @@ STEPS: tuple[Step, ...] = (
         ) WITHOUT ROWID""",
     ),
     ("CREATE INDEX jobs_by_name ON jobs (name, number)",),
+    ("CREATE INDEX jobs_by_update ON jobs (updated_at)",),
 )
 
 

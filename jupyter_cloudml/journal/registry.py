@@ -118,25 +118,45 @@ class Registry:
         ``target`` is ``kind`` (all of that kind) or ``kind:name``; ``text`` is looked for in id, name and first line;
         ``name`` is the whole name; ``limit`` -1 is all.
         """
-        where = _Where()
-        if state is not None:
-            where.among("state", [state] if isinstance(state, str) else list(state))
-        if target is not None:
-            where.add("(target = ? OR target LIKE ? ESCAPE '\\')", target, _like(target) + ":%")
-        if notebook is not None:
-            where.add("notebook = ?", notebook)
-        if experiment is not None:
-            where.add("experiment = ?", experiment)
-        if name is not None:
-            where.add("name = ?", name)
-        if text:
-            pattern = f"%{_like(text)}%"
-            condition = " OR ".join(
-                f"{column} LIKE ? ESCAPE '\\'" for column in ("id", "name", "source_head")
-            )
-            where.add(f"({condition})", pattern, pattern, pattern)
+        where = _fitting(state, target, notebook, experiment, text, name)
         order = "ORDER BY number DESC LIMIT ? OFFSET ?"
         return self._rows(f"{where} {order}", (*where.values, limit, offset))
+
+    def count(
+        self,
+        state: JobState | Collection[JobState] | None = None,
+        target: str | None = None,
+        notebook: str | None = None,
+        experiment: str | None = None,
+        text: str | None = None,
+        name: str | None = None,
+    ) -> int:
+        """How many jobs ``list_jobs`` would give for the same conditions, without a limit."""
+        where = _fitting(state, target, notebook, experiment, text, name)
+        statement = f"SELECT count(*) FROM jobs {where}"  # noqa: S608
+        return int(self._db.run(lambda db: db.execute(statement, where.values).fetchone()[0]))
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs are in each state; states without a job are left out."""
+        statement = "SELECT state, count(*) FROM jobs GROUP BY state"
+        return dict(self._db.run(lambda db: db.execute(statement).fetchall()))
+
+    def version(self) -> tuple[int, int, int]:
+        """Differs from any earlier answer when anything was written since, by whomever; costs microseconds."""
+
+        def work(db: sqlite3.Connection) -> tuple[int, int, int]:
+            return id(db), db.execute("PRAGMA data_version").fetchone()[0], db.total_changes
+
+        return self._db.run(work)
+
+    def changed_since(self, at: float, number: int) -> tuple[list[JobRow], int]:
+        """The jobs that were updated after ``at`` or queued after the one that has ``number``, oldest first; and the
+        highest number now. A number of -1 gives none of the latter."""
+        last = self._db.run(lambda db: db.execute("SELECT max(number) FROM jobs").fetchone()[0])
+        newest = last or 0
+        first = newest if number < 0 else number
+        rows = self._rows("WHERE updated_at > ? OR number > ? ORDER BY +number", (at, first))
+        return rows, newest
 
     def active(self) -> list[JobRow]:
         """The jobs that have not ended, oldest first."""
@@ -328,6 +348,35 @@ class _Where:
 
     def __str__(self) -> str:
         return f"WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
+
+
+def _fitting(
+    state: JobState | Collection[JobState] | None,
+    target: str | None,
+    notebook: str | None,
+    experiment: str | None,
+    text: str | None,
+    name: str | None,
+) -> _Where:
+    """The conditions of a list; see ``Registry.list_jobs``."""
+    where = _Where()
+    if state is not None:
+        where.among("state", [state] if isinstance(state, str) else list(state))
+    if target is not None:
+        where.add("(target = ? OR target LIKE ? ESCAPE '\\')", target, _like(target) + ":%")
+    if notebook is not None:
+        where.add("notebook = ?", notebook)
+    if experiment is not None:
+        where.add("experiment = ?", experiment)
+    if name is not None:
+        where.add("name = ?", name)
+    if text:
+        pattern = f"%{_like(text)}%"
+        condition = " OR ".join(
+            f"{column} LIKE ? ESCAPE '\\'" for column in ("id", "name", "source_head")
+        )
+        where.add(f"({condition})", pattern, pattern, pattern)
+    return where
 
 
 def _like(text: str) -> str:

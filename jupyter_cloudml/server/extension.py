@@ -1,0 +1,102 @@
+"""What Jupyter Server loads: the routes, the schema of the events, and what must end with the server."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.extension.application import ExtensionApp
+
+if TYPE_CHECKING:
+    from ..client.live import LiveViews
+    from ..client.session import Session
+    from .watch import Watch
+
+EVENTS = "https://schema.jupyter.org/cloudml/jobs/v1"
+_SCHEMA = Path(__file__).parent / "events" / "jobs.v1.yaml"
+
+
+class CloudMLExtension(ExtensionApp):
+    """``jupyter_cloudml`` in a Jupyter server."""
+
+    name = "jupyter_cloudml"
+    load_other_extensions = True
+
+    def initialize_settings(self) -> None:
+        """Give the handlers what they share; opens nothing yet."""
+        server: Any = self.serverapp
+        server.event_logger.register_event_schema(_SCHEMA)
+        self.settings["cloudml"] = self.shared = Shared(server)
+
+    def initialize_handlers(self) -> None:
+        """Add the routes."""
+        from .routes import ROUTES
+
+        self.handlers.extend(ROUTES)
+
+    async def stop_extension(self) -> None:
+        """End what lives no longer than the server: the watch, and the pages of tools."""
+        self.shared.close()
+
+
+class Shared:
+    """What the handlers of one server share. Every part is made when it is first used, in any thread."""
+
+    def __init__(self, serverapp: Any) -> None:
+        self._server = serverapp
+        self._loop = serverapp.io_loop
+        self._lock = threading.RLock()
+        self._views: LiveViews | None = None
+        self._watch: Watch | None = None
+
+    @property
+    def session(self) -> Session:
+        """The user's data directory, as this server's environment names it."""
+        from ..client.session import current_session
+
+        return current_session()
+
+    @property
+    def root(self) -> Path | None:
+        """The folder that the server shows its user; None when its files are elsewhere (another contents manager)."""
+        root = getattr(self._server.contents_manager, "root_dir", "") or self._server.root_dir
+        return Path(root).absolute() if root and Path(root).is_dir() else None
+
+    @property
+    def views(self) -> LiveViews:
+        """What is known of the jobs that somebody looks at."""
+        from ..client.live import LiveViews
+
+        with self._lock:
+            if self._views is None:
+                self._views = LiveViews()
+            return self._views
+
+    @property
+    def watch(self) -> Watch:
+        """Tells the event bus what changes."""
+        from .watch import Watch
+
+        with self._lock:
+            if self._watch is None:
+                self._watch = Watch(
+                    lambda: self.session, self.views, emit=self._emit, is_watched=self._is_watched
+                )
+            return self._watch
+
+    def close(self) -> None:
+        """End threads and processes. Safe to repeat."""
+        if self._watch is not None:
+            self._watch.close()
+
+    def _emit(self, data: dict[str, Any]) -> None:
+        """Put an event on the bus; it belongs to the loop's thread."""
+        emit = partial(self._server.event_logger.emit, schema_id=EVENTS, data=data)
+        self._loop.add_callback(emit)
+
+    def _is_watched(self) -> bool:
+        """Whether anybody listens. `jupyter_events` has no word for it; without this one, emitting finds out."""
+        listeners = getattr(self._server.event_logger, "_unmodified_listeners", None)
+        return listeners is None or bool(listeners.get(EVENTS))

@@ -1,0 +1,109 @@
+"""The routes of jobs. Each is: who may, what was asked, one call of the client."""
+
+from __future__ import annotations
+
+from .base import JOBS, Handler, may
+
+
+class Jobs(Handler):
+    """The list."""
+
+    @may("read", JOBS)
+    async def get(self) -> None:
+        from ..client.pages import MAX_ROWS, job_page
+
+        shared, state = self.shared, self.words("state")
+        words = {name: self.word(name) for name in ("experiment", "target", "text")}
+        notebook = self.whole_path(self.word("notebook"))
+        limit = self.number("limit", 200, least=1, most=MAX_ROWS)
+        offset = self.number("offset", 0)
+
+        def call() -> object:
+            seq = shared.watch.look_from_now()
+            page = job_page(
+                shared.session,
+                state=state,
+                notebook=notebook,
+                limit=limit,
+                offset=offset,
+                root=shared.root,
+                **words,
+            )
+            return {**page, "seq": seq}
+
+        await self.answer(call)
+
+    def whole_path(self, notebook: str) -> str:
+        """A notebook as jobs record it, which is the path of the file; front ends name it below the server's root."""
+        root = self.shared.root
+        if not notebook or notebook.startswith("/") or root is None:
+            return notebook
+        return str(root / notebook)
+
+
+class OneJob(Handler):
+    """Its snapshot."""
+
+    @may("read", JOBS)
+    async def get(self, job_id: str) -> None:
+        from ..client.pages import job_now
+
+        shared = self.shared
+        await self.answer(lambda: {"job": job_now(shared.session, shared.views, job_id)})
+
+
+class Outputs(Handler):
+    """What the cell shows, from an offset on."""
+
+    @may("read", JOBS)
+    async def get(self, job_id: str) -> None:
+        from ..client.pages import outputs_page
+
+        shared, offset = self.shared, self.number("offset", 0)
+        await self.answer(lambda: outputs_page(shared.session, shared.views, job_id, offset))
+
+
+class Metrics(Handler):
+    """Whole curves."""
+
+    @may("read", JOBS)
+    async def get(self, job_id: str) -> None:
+        from ..client.history import metric_series
+        from ..client.pages import folder_of
+
+        session = self.shared.session
+        await self.answer(lambda: {"metrics": metric_series(folder_of(session, job_id))})
+
+
+class Samples(Handler):
+    """What it used."""
+
+    @may("read", JOBS)
+    async def get(self, job_id: str) -> None:
+        from ..client.history import resource_samples
+        from ..client.pages import folder_of
+
+        session = self.shared.session
+        await self.answer(lambda: {"resources": resource_samples(folder_of(session, job_id))})
+
+
+class Cancel(Handler):
+    """Ask it to stop."""
+
+    @may("execute", JOBS)
+    async def post(self, job_id: str) -> None:
+        from ..client.pages import cancelled
+
+        shared = self.shared
+        await self.answer(lambda: {"job": cancelled(shared.session, job_id, root=shared.root)})
+
+
+class Retry(Handler):
+    """Start it once more."""
+
+    @may("execute", JOBS)
+    async def post(self, job_id: str) -> None:
+        from ..client.pages import retried
+
+        shared = self.shared
+        await self.answer(lambda: {"job": retried(shared.session, job_id, root=shared.root)})
