@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 const below = (files, groups) => ({
   files: [`src/${files}/**/*`],
   ignores: ['**/*.spec.ts', '**/*.spec.tsx'],
-  rules: { 'no-restricted-imports': ['error', { patterns: groups.map(group => ({ group })) }] }
+  rules: { 'no-restricted-imports': ['error', { patterns: [{ group: groups }] }] }
 });
 
 const PAGES = ['**/plugins/*', '**/panels/*', '**/jobpage/*', '**/card/*'];

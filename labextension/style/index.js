@@ -1,1 +1,4 @@
 import './base.css';
+import './charts.css';
+import './card.css';
+import './jobpage.css';

@@ -3,7 +3,14 @@ import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { CloudMLApi } from '../api/client';
 import type { IJobStream } from '../api/stream';
-import { isFinal, type JobChanges, type JobQuery, type JobRow, type JobState } from '../api/types';
+import {
+  isFinal,
+  type JobChange,
+  type JobChanges,
+  type JobQuery,
+  type JobRow,
+  type JobState
+} from '../api/types';
 import { Loader, type Phase } from './loader';
 
 /** Rows asked for in one request. */
@@ -72,6 +79,16 @@ export class JobsModel implements IDisposable {
     );
   }
 
+  /** Notebooks of the jobs that were seen so far, to choose from. */
+  get notebooks(): readonly string[] {
+    return [...this._notebooks].sort();
+  }
+
+  /** Experiments of the jobs that were seen so far. */
+  get experiments(): readonly string[] {
+    return [...this._experiments].sort();
+  }
+
   get filter(): JobFilter {
     return this._filter;
   }
@@ -88,6 +105,22 @@ export class JobsModel implements IDisposable {
   get(id: string): JobRow | undefined {
     const index = this._places.get(id);
     return index === undefined ? undefined : this._rows[index];
+  }
+
+  /** How far a running job is, from 0 to 1; null where it does not say. */
+  progress(id: string): number | null {
+    return this._progress.get(id) ?? null;
+  }
+
+  /** Seconds that a job ran so far. Counts on from what the server said last, whatever this machine's clock shows. */
+  elapsed(row: JobRow, now = Date.now()): number | null {
+    if (row.elapsed_s === null) {
+      return null;
+    }
+    const seen = this._seenAt.get(row);
+    return isFinal(row.state) || seen === undefined
+      ? row.elapsed_s
+      : row.elapsed_s + Math.max(0, now - seen) / 1000;
   }
 
   /** Shows only what fits. The rows of the old filter stay until the new ones are here. */
@@ -151,7 +184,7 @@ export class JobsModel implements IDisposable {
       this._missed();
       return;
     }
-    this._rows[index] = row;
+    this._keep(index, row);
     this._changed.emit();
   }
 
@@ -186,11 +219,31 @@ export class JobsModel implements IDisposable {
 
   private _place(rows: readonly JobRow[], offset: number): void {
     rows.forEach((row, i) => {
-      this._rows[offset + i] = row;
+      this._keep(offset + i, row);
       this._places.set(row.id, offset + i);
     });
     for (let page = offset / PAGE; page * PAGE < offset + Math.max(rows.length, 1); page++) {
       this._pages.add(page);
+    }
+  }
+
+  private _keep(index: number, row: JobRow): void {
+    this._rows[index] = row;
+    this._seenAt.set(row, Date.now());
+    if (row.notebook) {
+      this._notebooks.add(row.notebook);
+    }
+    if (row.experiment) {
+      this._experiments.add(row.experiment);
+    }
+  }
+
+  private _takeProgress({ id, state, progress }: JobChange): void {
+    const bar = progress?.find(one => !one.done && one.total);
+    if (isFinal(state)) {
+      this._progress.delete(id);
+    } else if (bar?.total) {
+      this._progress.set(id, Math.min(1, bar.n / bar.total));
     }
   }
 
@@ -211,12 +264,9 @@ export class JobsModel implements IDisposable {
       }
       // a row whose state moved has new times, a reason or an error as well: those are fetched
       isNew = isNew || row.state !== change.state;
-      this._rows[index] = {
-        ...row,
-        state: change.state,
-        updated_at: change.updated_at,
-        elapsed_s: change.elapsed_s === undefined ? row.elapsed_s : change.elapsed_s
-      };
+      const { state, updated_at, elapsed_s = row.elapsed_s } = change;
+      this._keep(index, { ...row, state, updated_at, elapsed_s });
+      this._takeProgress(change);
     }
     this._moved.emit(changes);
     this._changed.emit();
@@ -244,6 +294,10 @@ export class JobsModel implements IDisposable {
   private readonly _changed = new Signal<this, void>(this);
   private readonly _moved = new Signal<this, JobChanges>(this);
   private _rows: (JobRow | undefined)[] = [];
+  private _seenAt = new WeakMap<JobRow, number>();
+  private readonly _notebooks = new Set<string>();
+  private readonly _experiments = new Set<string>();
+  private _progress = new Map<string, number>();
   private _places = new Map<string, number>();
   private _pages = new Set<number>();
   private _total = 0;

@@ -1,0 +1,155 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { Run } from '../api/types';
+import { Chart, number, type Curve } from '../charts';
+import type { Comparison } from '../model/comparison';
+import { Choice } from './jobfilter';
+import { Failed, Loading, Nothing } from './notice';
+
+/** Curves of one metric over each other, then last values and parameters side by side. */
+export function Compare(props: {
+  comparison: Comparison;
+  trans: TranslationBundle;
+  onOpen: (run: Run) => void;
+}): React.JSX.Element {
+  const { comparison, trans } = props;
+  const [smoothing, setSmoothing] = React.useState(0);
+  const [isLog, setIsLog] = React.useState(false);
+  const { runs, metric } = comparison;
+  const curves = React.useMemo(
+    (): Curve[] =>
+      runs.map(run => ({
+        id: run.run_id,
+        label: title(run),
+        points: comparison.curves[run.run_id] ?? []
+      })),
+    [runs, comparison.curves]
+  );
+  return (
+    <div className="jp-cloudml-Compare">
+      {comparison.metrics.length > 0 ? (
+        <section aria-label={trans.__('Curves')}>
+          <div className="jp-cloudml-Compare-tools">
+            <Choice
+              label={trans.__('Metric')}
+              value={metric}
+              options={comparison.metrics}
+              onChange={name => comparison.setMetric(name)}
+            />
+            <label>
+              <input
+                type="checkbox"
+                checked={isLog}
+                onChange={event => setIsLog(event.target.checked)}
+              />
+              {trans.__('Log scale')}
+            </label>
+            <label>
+              {trans.__('Smoothing')}
+              <input
+                type="range"
+                min={0}
+                max={0.98}
+                step={0.02}
+                value={smoothing}
+                onChange={event => setSmoothing(Number(event.target.value))}
+              />
+            </label>
+          </div>
+          {comparison.phase === 'error' ? (
+            <Failed
+              error={comparison.error}
+              trans={trans}
+              onRetry={() => void comparison.refresh()}
+            />
+          ) : comparison.phase === 'loading' ? (
+            <Loading trans={trans} />
+          ) : (
+            <Chart
+              title={metric}
+              curves={curves}
+              trans={trans}
+              smoothing={smoothing}
+              isLog={isLog}
+              height={300}
+            />
+          )}
+        </section>
+      ) : (
+        <Nothing
+          title={trans.__('These runs logged no metric')}
+          hint={trans.__('Log one in the cell:')}
+          code="cloudml.log(loss=loss)"
+        />
+      )}
+      <SideBySide
+        title={trans.__('Last values')}
+        runs={runs}
+        rows={comparison.last.map(({ name, values }) => ({
+          name,
+          cells: values.map(number),
+          isSame: false
+        }))}
+        onOpen={props.onOpen}
+        isNumeric
+      />
+      <SideBySide
+        title={trans.__('Parameters')}
+        runs={runs}
+        rows={comparison.params.map(({ name, values, isSame }) => ({
+          name,
+          cells: values.map(value => value ?? '–'),
+          isSame
+        }))}
+        onOpen={props.onOpen}
+      />
+    </div>
+  );
+}
+
+function SideBySide(props: {
+  title: string;
+  runs: readonly Run[];
+  rows: readonly { name: string; cells: readonly string[]; isSame: boolean }[];
+  isNumeric?: boolean;
+  onOpen: (run: Run) => void;
+}): React.JSX.Element | null {
+  const { runs, rows } = props;
+  if (rows.length === 0) {
+    return null;
+  }
+  return (
+    <div className="jp-cloudml-Compare-scroller">
+      <table className={props.isNumeric ? 'jp-mod-numeric' : ''}>
+        <caption>{props.title}</caption>
+        <thead>
+          <tr>
+            <td />
+            {runs.map(run => (
+              <th key={run.run_id} scope="col">
+                <button type="button" className="jp-cloudml-Link" onClick={() => props.onOpen(run)}>
+                  {title(run)}
+                </button>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(row => (
+            <tr key={row.name} className={row.isSame ? 'jp-mod-same' : ''}>
+              <th scope="row">{row.name}</th>
+              {row.cells.map((cell, i) => (
+                <td key={runs[i].run_id}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function title(run: Run): string {
+  return run.name || run.run_id.slice(0, 8);
+}
