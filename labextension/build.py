@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -33,7 +34,9 @@ SOURCES = (
     "package-lock.json",
     "tsconfig.json",
     "tsconfig.build.json",
+    "webpack.config.cjs",
 )
+QUICKSTART = "../notebooks/quickstart.ipynb"
 TEST_ONLY = (".spec.ts", ".spec.tsx")
 
 
@@ -47,10 +50,16 @@ def is_current() -> bool:
 
 
 def build() -> None:
-    """Build for production. Afterwards `is_current`; after a failure it is not."""
+    """Build for production. Afterwards `is_current`; after a failure it is not. Two at once take turns."""
     if is_current():
         return
     install()
+    with _turn():
+        if not is_current():
+            _build()
+
+
+def _build() -> None:
     shutil.rmtree(OUTPUT, ignore_errors=True)
     shutil.rmtree(HERE / "lib", ignore_errors=True)
     npm("run", "--silent", "build:prod")
@@ -96,7 +105,20 @@ def npm(*arguments: str) -> None:
 
 def sources_hash() -> str:
     """Of everything that the built extension is made of."""
-    return _hash(path for name in SOURCES for path in _files(HERE / name))
+    return _hash(path for name in (*SOURCES, QUICKSTART) for path in _files(HERE / name))
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Alone among the builds of this checkout, where the system has file locks."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (HERE / "node_modules" / ".build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _node() -> tuple[Path, Path]:
@@ -123,7 +145,7 @@ def _files(path: Path) -> Iterator[Path]:
 def _hash(paths: Iterator[Path] | list[Path]) -> str:
     whole = hashlib.sha256()
     for path in paths:
-        whole.update(f"{path.relative_to(HERE).as_posix()}\0".encode())
+        whole.update(f"{os.path.relpath(path, HERE)}\0".encode())
         whole.update(hashlib.sha256(path.read_bytes()).digest())
     return whole.hexdigest()
 

@@ -4,8 +4,28 @@
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import { card } from './plugins/card';
+import { commands } from './plugins/commands';
 import { core } from './plugins/core';
+import { launcher } from './plugins/launcher';
+import { magics } from './plugins/magics';
+import { panel } from './plugins/panel';
+import { runNotebook } from './plugins/runnotebook';
+import { runOn } from './plugins/runon';
+import { statusBar } from './plugins/statusbar';
+import { tools } from './plugins/tools';
 
-const plugins: JupyterFrontEndPlugin<unknown>[] = [core];
+const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  core,
+  card,
+  commands,
+  launcher,
+  magics,
+  panel,
+  runNotebook,
+  runOn,
+  statusBar,
+  tools
+];
 
 export default plugins;

@@ -5,6 +5,7 @@ import * as React from 'react';
 
 import type { JobState } from '../api/types';
 import type { JobFilter as Filter } from '../model/jobs';
+import { StateShape } from './statemark';
 
 const PAUSE_MS = 200;
 
@@ -15,6 +16,9 @@ export const GROUPS: readonly (readonly JobState[])[] = [
   ['FAILED', 'LOST'],
   ['CANCELLED']
 ];
+
+/** The shape that stands for each group. */
+const SHOWN: readonly JobState[] = ['RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'];
 
 export interface JobFilterProps {
   filter: Filter;
@@ -57,15 +61,19 @@ export function JobFilter(props: JobFilterProps): React.JSX.Element {
         {GROUPS.map((states, i) => {
           const n = states.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
           const isOn = filter.states.join() === states.join();
+          const label = trans.__('%1: %2', labels[i], n);
           return (
             <button
               key={states[0]}
               type="button"
               className="jp-cloudml-Chip"
               aria-pressed={isOn}
+              aria-label={label}
+              title={label}
               onClick={() => props.onFilter({ states: isOn ? [] : states })}
             >
-              {labels[i]} <span className="jp-cloudml-Chip-count">{n}</span>
+              <StateShape state={SHOWN[i]} />
+              <span>{n}</span>
             </button>
           );
         })}

@@ -169,7 +169,7 @@ function Row(props: RowProps): React.JSX.Element {
       <span role="gridcell" className="jp-cloudml-Job-mark">
         <StateMark state={row.state} trans={trans} />
       </span>
-      <span role="gridcell" className="jp-cloudml-Job-name">
+      <span role="gridcell" className={`jp-cloudml-Job-name${row.name ? '' : ' jp-mod-code'}`}>
         {name}
       </span>
       <span role="gridcell" className="jp-cloudml-Job-time">

@@ -58,15 +58,20 @@ export function stateWord(state: JobState, trans: TranslationBundle): string {
 export function StateMark(props: { state: JobState; trans: TranslationBundle }): React.JSX.Element {
   const word = stateWord(props.state, props.trans);
   return (
-    <svg
-      className="jp-cloudml-Mark"
-      data-state={props.state}
-      viewBox="0 0 16 16"
-      role="img"
-      aria-label={word}
-    >
+    <svg {...LOOK} data-state={props.state} role="img" aria-label={word}>
       <title>{word}</title>
       {SHAPES[props.state]}
     </svg>
   );
 }
+
+/** The same shape at rest, beside words that say it already. */
+export function StateShape(props: { state: JobState }): React.JSX.Element {
+  return (
+    <svg {...LOOK} data-state={props.state} aria-hidden="true" data-rests>
+      {SHAPES[props.state]}
+    </svg>
+  );
+}
+
+const LOOK = { className: 'jp-cloudml-Mark', viewBox: '0 0 16 16' };

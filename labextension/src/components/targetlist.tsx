@@ -2,9 +2,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { Capacity, Target } from '../api/types';
-import { size } from '../charts/format';
+import { number } from '../charts/format';
 
-const MIB = 1024 * 1024;
+const MIB_PER_GIB = 1024;
 
 /** The targets: how they are, what is free, and who waits. */
 export function TargetList(props: {
@@ -28,7 +28,6 @@ function TargetItem(props: { target: Target; trans: TranslationBundle }): React.
     degraded: trans.__('degraded'),
     down: trans.__('cannot be reached')
   }[target.health];
-  const memory = (mib: number): string => size(mib * MIB);
   return (
     <li className="jp-cloudml-Target" data-health={target.health}>
       <div className="jp-cloudml-Target-head">
@@ -37,16 +36,14 @@ function TargetItem(props: { target: Target; trans: TranslationBundle }): React.
         {target.kind !== target.name && (
           <span className="jp-cloudml-Target-kind">{target.kind}</span>
         )}
-        <span className="jp-cloudml-Target-queue">
-          {trans.__('%1 running, %2 queued', target.running, target.queued)}
-        </span>
+        <span className="jp-cloudml-Target-queue">{load(target, trans)}</span>
       </div>
       {target.message && <p className="jp-cloudml-Target-said">{target.message}</p>}
       {target.health !== 'down' && (
         <div className="jp-cloudml-Target-meters">
           <Gauge label={trans.__('GPUs')} of={target.gpus} trans={trans} />
           <Gauge label={trans.__('CPUs')} of={target.cpus} trans={trans} />
-          <Gauge label={trans.__('Memory')} of={target.memory} text={memory} trans={trans} />
+          <Gauge label={trans.__('Memory')} of={target.memory} unit="GiB" trans={trans} />
         </div>
       )}
     </li>
@@ -57,15 +54,19 @@ function TargetItem(props: { target: Target; trans: TranslationBundle }): React.
 function Gauge(props: {
   label: string;
   of: Capacity | null | undefined;
-  text?: (n: number) => string;
+  /** The memory is told in MiB and shown in GiB. */
+  unit?: 'GiB';
   trans: TranslationBundle;
 }): React.JSX.Element | null {
-  const { label, of, trans, text = (n: number) => String(Math.round(n * 10) / 10) } = props;
+  const { label, of, trans, unit } = props;
   if (!of?.total) {
     return null;
   }
   const free = Math.max(0, Math.min(of.total, of.free));
-  const words = trans.__('%1 of %2 free', text(free), text(of.total));
+  const text = (n: number): string => number(Math.round((unit ? n / MIB_PER_GIB : n) * 10) / 10);
+  const words = unit
+    ? trans.__('%1 of %2 %3 free', text(free), text(of.total), unit)
+    : trans.__('%1 of %2 free', text(free), text(of.total));
   return (
     <>
       <span className="jp-cloudml-Gauge-label">{label}</span>
@@ -83,4 +84,16 @@ function Gauge(props: {
       <span className="jp-cloudml-Gauge-words">{words}</span>
     </>
   );
+}
+
+/** Who is there; a target at rest says so in one word. */
+function load({ running, queued }: Target, trans: TranslationBundle): string {
+  const said = [];
+  if (running > 0) {
+    said.push(trans.__('%1 running', running));
+  }
+  if (queued > 0) {
+    said.push(trans.__('%1 queued', queued));
+  }
+  return said.join(', ') || trans.__('idle');
 }
