@@ -10,39 +10,40 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
 from typing import Any
 
-from ..core.errors import CloudMLError, JobCancelled, NotFound, RuntimeExceeded, Unavailable
+from ..core.errors import (
+    CloudMLError,
+    FarSideError,
+    JobCancelled,
+    NotFound,
+    RuntimeExceeded,
+    Unavailable,
+)
 from ..core.spec import JobSpec, TargetRef
 from ..core.states import JobState
 from ..journal.home import DataHome
 from ..journal.registry import Registry
 from ..journal.rows import JobRow
-from ..targets.local.client import is_running
 from ..targets.port import Status, Target
 from .environment import Environment
 from .folder import (
     Submitted,
-    began_at,
     begun_ref,
     is_silent,
-    journal_size,
     read_spec,
     submitted_environ,
     token_of,
     was_handed_over,
     write_state,
 )
+from .following import Following
 from .forwarding import Forwarding
 from .ledger import Ledger, Placement, visible_gpus
-from .live import Live, Watch, free_result, sweep
+from .live import Live, free_result, sweep
 from .places import Places
 from .pool import Assignment, Pool, Readiness
-from .remote import Remotes
 from .settings import Settings
-from .stopping import Stopper
 from .verdict import Attempt, Verdict, verdict_on
 from .waiting import Waiting, reasons, startable
 
@@ -53,6 +54,7 @@ _REASONS_S = 2.0
 _TRY_AGAIN_S = 1.0
 _SPARE_PATIENCE_S = 3.0
 _MAX_FALSE_STARTS = 3
+_ITS_BUG = "the agent's log has the traceback; report it to who wrote the target"
 _LEAVING_S = 5.0
 _HANDOVER_S = 5.0
 _BIG_JOURNAL = 1 << 20
@@ -80,11 +82,10 @@ class Reconciler:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._places = Places(home, pool)
-        self._remotes = Remotes(self._take_status)
-        self._stopper = Stopper(self._remotes, settings.grace_s)
+        self._following = Following(
+            home=home, registry=registry, grace_s=settings.grace_s, on_end=self._end, clock=clock
+        )
         self._waiting: dict[str, Waiting] = {}
-        self._live: dict[str, Live] = {}
-        self._pids: dict[int, str] = {}
         self._secrets: dict[str, dict[str, str]] = {}
         self._environs: dict[str, dict[str, str]] = {}
         self._false_starts: dict[str, int] = {}
@@ -151,28 +152,26 @@ class Reconciler:
 
     def is_idle_for(self, seconds: float) -> bool:
         """Whether there was no open job and no request for so long."""
-        if self._live or self._waiting:
+        if self._following or self._waiting:
             self.touch()
         return self._loop.time() - self._busy_at >= seconds
 
     def owner_of(self, pid: int) -> str:
         """The job whose worker is ``pid``; empty when it is none of ours."""
-        return self._pids.get(pid, "")
+        return self._following.owner_of(pid)
 
     def describe(self) -> dict[str, Any]:
         """What ``status`` shows."""
-        return {"waiting": len(self._waiting), "live": sorted(self._live)}
+        return {"waiting": len(self._waiting), "live": sorted(self._following)}
 
     def close(self) -> None:
         """Stop watching; jobs go on by themselves."""
-        for live in self._live.values():
-            live.let_go()
+        self._following.close()
         for timer in (self._safety, self._telling, self._retrying):
             if timer is not None:
                 timer.cancel()
         for task in self._tasks:
             task.cancel()
-        self._remotes.close()
 
     # --- taking up ----------------------------------------------------------------------------------------------------
 
@@ -188,7 +187,7 @@ class Reconciler:
     def _take_up(self, row: JobRow) -> None:
         if row.state.is_final:
             return
-        if row.id not in self._live and row.id not in self._waiting:
+        if row.id not in self._following and row.id not in self._waiting:
             self._adopt(row)
         if row.intent == "cancel":
             self._cancel(row.id)
@@ -205,10 +204,10 @@ class Reconciler:
         except CloudMLError as exc:
             self._refuse(Waiting.of(row), exc)
             return
-        live = self._new_live(row.id, row.attempt, target, spec)
+        live = self._following.add(row.id, row.attempt, target, spec)
         live.state = row.state
-        self._follow(live, ref)
-        self._note_runtime(live, row.started_at)
+        self._following.follow(live, ref)
+        self._following.note_runtime(live, row.started_at)
 
     def _queue(self, row: JobRow) -> None:
         job = Waiting.of(row)
@@ -298,8 +297,8 @@ class Reconciler:
             raise
         del self._waiting[job.job_id]
         self._forwarding.nudge("job", job.job_id)
-        live = self._new_live(job.job_id, job.attempt, target, spec)
-        self._follow(live, ref)
+        live = self._following.add(job.job_id, job.attempt, target, spec)
+        self._following.follow(live, ref)
         self._registry.set_ref(job.job_id, ref)
         self._registry.move(job.job_id, JobState.STARTING, now=self._clock())
 
@@ -308,7 +307,7 @@ class Reconciler:
         self._prepare(job)
         write_state(self._home.job(job.job_id), JobState.STARTING, self._clock())
         self._registry.move(job.job_id, JobState.STARTING, now=self._clock())
-        live = self._new_live(job.job_id, job.attempt, target, spec)
+        live = self._following.add(job.job_id, job.attempt, target, spec)
         task = self._loop.create_task(self._submit_far(job, spec, live))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -317,7 +316,9 @@ class Reconciler:
         try:
             request = live.target.plan(spec, self._home.job(job.job_id))
             token = token_of(job.job_id, job.attempt)
-            ref = await self._remotes.call(live.target, live.target.submit, request, token)
+            ref = await self._following.remotes.call(
+                live.target, live.target.submit, request, token
+            )
         except CloudMLError as exc:
             self._drop(live)
             if isinstance(exc, Unavailable):
@@ -326,11 +327,14 @@ class Reconciler:
             else:
                 self._refuse(job, exc)
             return
+        except Exception as exc:
+            log.exception("job %s", job.job_id)
+            self._drop(live)
+            self._refuse(job, FarSideError(f"target {job.target} failed: {exc!r}", hint=_ITS_BUG))
+            return
         self._registry.set_ref(job.job_id, ref)
         self._forwarding.nudge("job", job.job_id)
-        self._follow(live, ref)
-        if live.is_stopping:
-            self._stopper.cancel(live)
+        self._following.follow(live, ref)
 
     def _prepare(self, job: Waiting) -> None:
         """Clear what an earlier attempt left: its result, and a cancel that was meant for it.
@@ -362,109 +366,6 @@ class Reconciler:
         error = {"type": type(exc).__name__, "message": exc.message, "hint": exc.hint}
         self._conclude(job.job_id, Verdict(state=state, reason=str(exc)), error=error)
 
-    # --- following ----------------------------------------------------------------------------------------------------
-
-    def _new_live(self, job_id: str, attempt: int, target: Target, spec: JobSpec) -> Live:
-        live = Live(
-            job_id=job_id,
-            attempt=attempt,
-            target=target,
-            retries=spec.retries,
-            max_runtime_s=spec.max_runtime_s,
-        )
-        self._live[job_id] = live
-        return live
-
-    def _follow(self, live: Live, ref: str) -> None:
-        live.ref = ref
-        if live.local is None:
-            self._remotes.follow(live)
-            return
-        self._pids[live.local.pid] = live.job_id
-        live.watch = Watch(live.local, partial(self._poll_here, live))
-
-    def _poll_here(self, live: Live) -> None:
-        """Ask this machine about one job; its journal is read in a thread when it is long."""
-        if self._live.get(live.job_id) is not live:
-            return
-        if journal_size(self._home.job(live.job_id)) > _BIG_JOURNAL:
-            task = self._loop.create_task(self._poll_in_thread(live))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            return
-        try:
-            status = live.target.poll([live.ref])[live.ref]
-        except (CloudMLError, OSError) as exc:
-            self._poll_later(live, exc)
-        else:
-            self._take_status(live, status)
-
-    async def _poll_in_thread(self, live: Live) -> None:
-        try:
-            status = await asyncio.to_thread(live.target.poll, [live.ref])
-        except (CloudMLError, OSError) as exc:
-            self._poll_later(live, exc)
-            return
-        if self._live.get(live.job_id) is live:
-            self._take_status(live, status[live.ref])
-
-    def _poll_later(self, live: Live, exc: Exception) -> None:
-        log.warning("job %s cannot be looked at: %s", live.job_id, exc)
-        live.timers.append(self._loop.call_later(_TRY_AGAIN_S, self._poll_here, live))
-
-    def _take_status(self, live: Live, status: Status) -> None:
-        try:
-            self._apply(live, status)
-        except CloudMLError as exc:
-            log.warning("job %s: %s", live.job_id, exc)
-            live.timers.append(
-                self._loop.call_later(_TRY_AGAIN_S, partial(self._take_status, live, status))
-            )
-
-    def _apply(self, live: Live, status: Status) -> None:
-        state = status.state
-        if state is not None and state.is_final:
-            if not self._is_leaving(live):
-                self._end(live, status)
-            return
-        if state is not None and state is not live.state and not live.is_stopping:
-            began = self._began(live) if state is JobState.RUNNING else None
-            if self._registry.move(
-                live.job_id, state, now=self._clock(), reason=status.reason, started_at=began
-            ):
-                live.state = state
-            if state is JobState.RUNNING:
-                self._note_runtime(live, self._clock())
-        elif state is live.state is JobState.STARTING and status.reason != live.reason:
-            live.reason = status.reason  # packages are being installed, say
-            self._registry.set_reason(live.job_id, status.reason)
-        if live.watch is not None and (live.state is JobState.STARTING or live.is_stopping):
-            live.watch.look_later()
-
-    def _is_leaving(self, live: Live) -> bool:
-        """Whether its worker has said its last word but still lives, and holds its slots; not for long."""
-        if live.local is None or live.watch is None:
-            return False
-        if not is_running(live.local.pid, live.local.starttime):
-            return False
-        live.leaving_since = live.leaving_since or self._loop.time()
-        if self._loop.time() - live.leaving_since > _LEAVING_S:
-            return False
-        live.watch.look_later()
-        return True
-
-    def _note_runtime(self, live: Live, started_at: float | None) -> None:
-        if not live.max_runtime_s or started_at is None:
-            return
-        left_s = started_at + live.max_runtime_s - self._clock()
-        live.timers.append(self._loop.call_later(max(0.0, left_s), self._end_overdue, live))
-
-    def _end_overdue(self, live: Live) -> None:
-        """Its time is over. The worker is told why, so that its own last word says so."""
-        with suppress(OSError):  # a folder that is gone, a full disk: it is stopped all the same
-            self._home.job(live.job_id).overdue.touch(mode=0o600)
-        self._stopper.end_overdue(live)
-
     # --- ending -------------------------------------------------------------------------------------------------------
 
     def _end(self, live: Live, status: Status) -> None:
@@ -478,7 +379,7 @@ class Reconciler:
         else:
             error = _overdue(live) if verdict.state is JobState.FAILED else None
             is_told = status.raw == "ended"
-            began = self._began(live)
+            began = self._following.began(live)
             self._conclude(live.job_id, verdict, error=error, is_told=is_told, started_at=began)
         self._drop(live)
         self._forwarding.nudge("end", live.job_id)
@@ -486,9 +387,6 @@ class Reconciler:
         if verdict.state is JobState.QUEUED:
             self._queue(self._registry.get(live.job_id))
         self.start_what_fits()
-
-    def _began(self, live: Live) -> float | None:
-        return began_at(self._home.job(live.job_id), live.attempt)
 
     def _verdict(self, live: Live, row: JobRow, status: Status) -> Verdict:
         attempt = Attempt(
@@ -544,23 +442,15 @@ class Reconciler:
         self._false_starts.pop(job_id, None)
 
     def _drop(self, live: Live) -> None:
-        live.let_go()
-        self._remotes.forget(live)
-        self._live.pop(live.job_id, None)
+        self._following.drop(live)
         self._ledger.give_back(live.job_id)
-        if live.local is not None:
-            self._pids.pop(live.local.pid, None)
 
     # --- cancelling ---------------------------------------------------------------------------------------------------
 
     def _cancel(self, job_id: str) -> None:
-        live = self._live.get(job_id)
+        live = self._following.get(job_id)
         if live is not None:
-            if not live.is_stopping:
-                live.is_stopping = True
-                self._registry.move(job_id, JobState.STOPPING, now=self._clock())
-                if live.ref:
-                    self._stopper.cancel(live)
+            self._following.cancel(live)
             return
         self._home.job(job_id).cancel.touch(mode=0o600)
         self._waiting.pop(job_id, None)
@@ -573,7 +463,7 @@ class Reconciler:
         if self._safety is not None:
             self._safety.cancel()
             self._safety = None
-        if self._live or self._waiting:
+        if self._following or self._waiting:
             self._safety = self._loop.call_later(_SAFETY_LOOK_S, self.look)
 
     def _tell_reasons(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class _Place:
     limiter: asyncio.Lock = field(default_factory=asyncio.Lock)
     jobs: dict[str, Live] = field(default_factory=dict)
     poller: asyncio.Task[None] | None = None
+    has_new: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Remotes:
@@ -42,9 +44,9 @@ class Remotes:
         """Poll for this job from now on, at first quickly."""
         place = self._place(live.target)
         place.jobs[live.job_id] = live
-        if place.poller is not None:
-            place.poller.cancel()
-        place.poller = asyncio.get_running_loop().create_task(self._poll(place))
+        place.has_new.set()
+        if place.poller is None or place.poller.done():
+            place.poller = asyncio.get_running_loop().create_task(self._poll(place))
 
     def forget(self, live: Live) -> None:
         """Poll for it no more. Safe to repeat."""
@@ -72,22 +74,38 @@ class Remotes:
                 await asyncio.to_thread(live.target.cancel, live.ref, force=force)
             except CloudMLError as exc:
                 log.warning("job %s cannot be cancelled now: %s", live.job_id, exc)
+            except Exception:  # a target's bug: the next ask is the forceful one
+                log.exception("job %s cannot be cancelled now", live.job_id)
 
     async def _poll(self, place: _Place) -> None:
+        """Ask for all jobs of one place, more and more rarely; a new job makes it quick again."""
         pause_s = FIRST_POLL_S
         while place.jobs:
-            await asyncio.sleep(pause_s)
+            if place.has_new.is_set():
+                place.has_new.clear()
+                pause_s = FIRST_POLL_S
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(place.has_new.wait(), pause_s)
+                await asyncio.sleep(FIRST_POLL_S)
             pause_s = min(pause_s * _GROWTH, SLOWEST_POLL_S)
-            jobs = list(place.jobs.values())
-            target = jobs[-1].target
-            try:
-                answers = await self.call(target, target.poll, [live.ref for live in jobs])
-            except CloudMLError as exc:
-                log.warning("target %s:%s: %s", target.kind, target.name, exc)
-                continue
-            for live in jobs:
-                if live.ref in answers and place.jobs.get(live.job_id) is live:
-                    self._take(live, answers[live.ref])
+            await self._poll_once(place)
+
+    async def _poll_once(self, place: _Place) -> None:
+        jobs = list(place.jobs.values())
+        if not jobs:
+            return
+        target = jobs[-1].target
+        try:
+            answers = await self.call(target, target.poll, [live.ref for live in jobs])
+        except CloudMLError as exc:
+            log.warning("target %s:%s: %s", target.kind, target.name, exc)
+            return
+        except Exception:  # a target's bug must not end the watch over its jobs
+            log.exception("target %s:%s", target.kind, target.name)
+            return
+        for live in jobs:
+            if live.ref in answers and place.jobs.get(live.job_id) is live:
+                self._take(live, answers[live.ref])
 
     def _place(self, target: Target) -> _Place:
         return self._places.setdefault(f"{target.kind}:{target.name}", _Place())
