@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from .card import bundle
+from .card import MIME, bundle
 
 EVERY_S = 0.25
 
@@ -33,20 +33,35 @@ class LiveCard:
             return
         self._last = snapshot
         if self.can_update or is_last:
-            self._publish(update=update and self.can_update)
+            self._publish(update=update and self.can_update, is_last=is_last)
 
     def show_again(self) -> None:
         """The cell was cleared: show the last snapshot as a new display."""
         if self._last is not None and self.can_update:
-            self._publish(update=False)
+            self._publish(update=False, is_last=False)
 
-    def _publish(self, *, update: bool) -> None:
+    def _publish(self, *, update: bool, is_last: bool) -> None:
         self._shown_at = time.monotonic()
         if self._last is not None:
             transient = {"display_id": self._id}
+            metadata = {MIME: self._marks(self._last, is_last=is_last)}
             self._shell.display_pub.publish(
-                data=bundle(self._last), metadata={}, transient=transient, update=update
+                data=bundle(self._last), metadata=metadata, transient=transient, update=update
             )
+
+    def _marks(self, snapshot: Mapping[str, Any], *, is_last: bool) -> dict[str, Any]:
+        """What the card in a browser must know to show every output once, whoever shows it (labextension/src/card/who.ts).
+
+        ``output``: the output of the job follows this card, ``live`` for the time being or ``whole``; ``attempt``: of
+        the job, which may be tried again; ``bound``: the kernel that has the results, by the session of its messages.
+        """
+        marks: dict[str, Any] = {
+            "output": "whole" if is_last else "live",
+            "attempt": snapshot["attempt"],
+        }
+        if is_last and self.can_update:
+            marks["bound"] = self._shell.kernel.session.session
+        return marks
 
 
 def _looks(snapshot: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { card } from './plugins/card';
 import { commands } from './plugins/commands';
 import { core } from './plugins/core';
+import { jobPage } from './plugins/jobpage';
 import { launcher } from './plugins/launcher';
 import { magics } from './plugins/magics';
 import { panel } from './plugins/panel';
@@ -19,6 +20,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   core,
   card,
   commands,
+  jobPage,
   launcher,
   magics,
   panel,

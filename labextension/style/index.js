@@ -1,4 +1,5 @@
 import './base.css';
 import './charts.css';
+import './controls.css';
 import './card.css';
 import './jobpage.css';
