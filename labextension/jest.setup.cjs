@@ -7,3 +7,4 @@ globalThis.ResizeObserver ??= class ResizeObserver {
   unobserve() {}
   disconnect() {}
 };
+globalThis.matchMedia ??= () => ({ matches: false, addListener() {}, addEventListener() {} });

@@ -1,4 +1,4 @@
-import { ellipsesIcon, stopIcon, redoIcon, downloadIcon } from '@jupyterlab/ui-components';
+import { ellipsesIcon, stopIcon, refreshIcon, downloadIcon } from '@jupyterlab/ui-components';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -283,7 +283,7 @@ function actions(
   if (!isFinal(row.state)) {
     return [{ action: 'cancel', label: trans.__('Cancel'), icon: stopIcon }];
   }
-  const retry = { action: 'retry' as const, label: trans.__('Run again'), icon: redoIcon };
+  const retry = { action: 'retry' as const, label: trans.__('Run again'), icon: refreshIcon };
   const pull = {
     action: 'pull' as const,
     label: trans.__('Pull the results into the notebook'),
