@@ -38,11 +38,11 @@ def decode(
         NotInstalled: a module that the values need is missing here.
         FarSideError: a value needs pickle and the bundle is not trusted, or rebuilding it failed.
     """
-    reader = Reader(manifest, blobs, namespace, trusted=trusted)
     with paused_collector():
+        reader = Reader(manifest, blobs, namespace, trusted=trusted)
         values = reader.names(manifest.get("optional", ()))
-    identity = reader.identity()
-    state = Baseline.take(identity, reader.leaves, namespace) if watch else None
+        identity = reader.identity()
+        state = Baseline.take(identity, reader.leaves, namespace) if watch else None
     namespace.update(values)
     return Decoded(
         manifest=manifest,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CannotTravel, TooLarge
+from .baseline import paused_collector
 from .blobs import BlobStore
 from .identity import Identity
 from .inline import to_inline
@@ -48,6 +49,18 @@ def encode(
         TooLarge: the values are above ``limits.max_bytes``.
         Unavailable: the disk is full or read-only.
     """
+    with paused_collector():
+        return _encode(values, namespace, blobs, portable, required, limits)
+
+
+def _encode(
+    values: dict[str, Any],
+    namespace: dict[str, Any],
+    blobs: BlobStore,
+    portable: bool,
+    required: set[str] | None,
+    limits: Limits,
+) -> Encoded:
     needed = set(values) if required is None else required
     left_out: dict[str, str] = {}
     while True:
