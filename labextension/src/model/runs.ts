@@ -8,6 +8,9 @@ import { Loader, type Phase } from './loader';
 
 const PAGE = 200;
 
+/** How long moves of jobs are gathered before the runs are fetched again. */
+export const PAUSE_MS = 1_500;
+
 /** How many metrics have a column of their own unless the user names some. */
 const COLUMNS = 4;
 
@@ -160,6 +163,7 @@ export class RunsModel implements IDisposable {
       return;
     }
     this._isDisposed = true;
+    window.clearTimeout(this._timer);
     this._loader.dispose();
     this._stream.changed.disconnect(this._take, this);
     this._stream.reconnected.disconnect(this._missed, this);
@@ -196,10 +200,16 @@ export class RunsModel implements IDisposable {
     }
   }
 
+  /** Fetch soon: moves that come together cost one request, and MLflow has heard of them by then. */
   private _missed(): void {
     this._isStale = true;
-    if (this._isVisible && this._loader.phase !== 'loading') {
-      void this.refresh();
+    if (this._isVisible && this._timer === undefined) {
+      this._timer = window.setTimeout(() => {
+        this._timer = undefined;
+        if (this._isVisible && this._isStale) {
+          void this.refresh();
+        }
+      }, PAUSE_MS);
     }
   }
 
@@ -214,6 +224,7 @@ export class RunsModel implements IDisposable {
   private _experiments: readonly Experiment[] = [];
   private _query: RunQuery = { sort: 'start_time', order: 'desc' };
   private _total = 0;
+  private _timer: number | undefined;
   private _isVisible = false;
   private _isStale = true;
   private _isDisposed = false;

@@ -48,7 +48,7 @@ export function jobsSection(host: Host): Section {
       return (
         <Nothing
           title={trans.__('No jobs yet')}
-          hint={trans.__('Write %%cloudtrain on top of a cell and run it:')}
+          hint={trans.__('Put this line on top of a cell and run it:')}
           code={EXAMPLE}
           action={
             commands.hasCommand(CommandIDs.openQuickstart)
