@@ -8,8 +8,9 @@ import { Widget } from '@lumino/widgets';
 
 import { RunOnWidget } from '../runon/button';
 import { setTarget, targetOf } from '../runon/cells';
+import { HERE } from '../runon/choices';
 import { loadMagics } from '../runon/kernel';
-import { openTargetMenu } from '../runon/menu';
+import { TargetMenu } from '../runon/menu';
 import { CommandIDs, ICloudML } from '../tokens';
 import { addToPalette } from './palette';
 
@@ -31,13 +32,13 @@ export const runOn: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null
   ): void => {
     const { commands } = app;
-    const open = (anchor: Element): Promise<unknown> =>
-      openTargetMenu(commands, api, trans, anchor);
+    const menu = new TargetMenu(commands, api, trans);
+    const open = (anchor: Element): void => void menu.open(anchor);
 
     commands.addCommand(CommandIDs.runOn, {
       label: args => text(args.note) || text(args.label) || trans.__('Run Cell on…'),
       caption: args => text(args.caption) || trans.__('Choose where the selected cells run'),
-      icon: args => (args.health ? circleIcon : undefined),
+      icon: args => (args.health && args.target !== HERE ? circleIcon : undefined),
       iconClass: args => (args.health ? `jp-cloudml-health-${text(args.health)}` : ''),
       isEnabled: args => !args.note && chosenCells(notebooks).length > 0,
       isToggleable: true,
@@ -57,7 +58,7 @@ export const runOn: JupyterFrontEndPlugin<void> = {
         const cells = chosenCells(notebooks);
         const target = text(args.target);
         if (!target) {
-          await open(anchorOf(cells[0]));
+          await menu.open(anchorOf(cells[0]));
           return;
         }
         cells.forEach(cell => setTarget(cell.model, target));

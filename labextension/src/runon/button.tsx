@@ -1,7 +1,6 @@
 import type { ICodeCellModel } from '@jupyterlab/cells';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { caretDownEmptyThinIcon, ReactWidget } from '@jupyterlab/ui-components';
-import type { Message } from '@lumino/messaging';
+import { caretDownEmptyIcon, ReactWidget, ToolbarButtonComponent } from '@jupyterlab/ui-components';
 import React from 'react';
 
 import { targetOf } from './cells';
@@ -14,24 +13,25 @@ export interface RunOnButtonProps {
   onOpen: (anchor: HTMLElement) => void;
 }
 
-/** The control of a code cell: says where it runs, opens the menu of targets. */
+/** The control of a code cell: says where it runs, opens the menu of targets. Lab's own button, with its keys. */
 export function RunOnButton({ target, trans, onOpen }: RunOnButtonProps): React.ReactElement {
   const isHere = target === HERE;
   const where = target || trans.__('default target');
-  const title = isHere
-    ? trans.__('Run this cell somewhere else…')
-    : trans.__('Runs on %1. Choose where this cell runs…', where);
   return (
-    <button
-      type="button"
+    <ToolbarButtonComponent
       className={`jp-cloudml-RunOn${isHere ? '' : ' jp-mod-away'}`}
+      icon={caretDownEmptyIcon}
+      label={isHere ? trans.__('Run on…') : where}
+      tooltip={
+        isHere
+          ? trans.__('Choose where this cell runs')
+          : trans.__('Runs on %1. Choose where this cell runs', where)
+      }
       aria-haspopup="menu"
-      title={title}
-      onClick={event => onOpen(event.currentTarget)}
-    >
-      <span>{isHere ? trans.__('Run on…') : where}</span>
-      <caretDownEmptyThinIcon.react tag="span" aria-hidden="true" />
-    </button>
+      // the cell keeps the focus, so that Shift Enter runs it after the choice
+      noFocusOnClick
+      onClick={event => onOpen(event?.currentTarget as HTMLElement)}
+    />
   );
 }
 
@@ -43,18 +43,13 @@ export class RunOnWidget extends ReactWidget {
     private readonly _onOpen: (anchor: HTMLElement) => void
   ) {
     super();
-    this.addClass('jp-cloudml-RunOnItem');
+    this.addClass('jp-ToolbarButton');
     this._target = targetOf(_cell);
     _cell.contentChanged.connect(this._look, this);
   }
 
   protected render(): React.ReactElement {
     return <RunOnButton target={this._target} trans={this._trans} onOpen={this._onOpen} />;
-  }
-
-  /** Lab moves between the items of a toolbar by keys; focus belongs on the button itself. */
-  protected override onActivateRequest(_: Message): void {
-    this.node.querySelector('button')?.focus();
   }
 
   override dispose(): void {

@@ -32,5 +32,8 @@ export function setTarget(cell: CellModel, target: string): void {
 }
 
 function apply(cell: CellModel, edit: TextEdit): void {
+  // what was typed just before stays a step of its own; the interface of the model does not show its undo manager
+  const { undoManager } = cell.sharedModel as { undoManager?: { stopCapturing(): void } | null };
+  undoManager?.stopCapturing();
   cell.sharedModel.updateSource(edit.start, edit.end, edit.text);
 }

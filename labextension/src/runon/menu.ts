@@ -1,69 +1,94 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { Menu } from '@lumino/widgets';
 import type { CommandRegistry } from '@lumino/commands';
+import { Menu } from '@lumino/widgets';
 
 import type { CloudMLApi } from '../api/client';
 import type { Target } from '../api/types';
 import { CommandIDs } from '../tokens';
 import { choices, type Choice } from './choices';
 
-/** The targets of the last answer: shown at once the next time, while the server is asked again. */
-let known: readonly Target[] = [];
+/** How long the menu waits for the health of the targets before it opens without. */
+const PATIENCE_MS = 400;
 
-/**
- * The menu of targets below (or beside) `anchor`, with the keys of every menu of Lab.
- *
- * It opens at once; health comes with the server's answer, in place. It is disposed of when it closes.
- */
-export async function openTargetMenu(
-  commands: CommandRegistry,
-  api: Pick<CloudMLApi, 'targets'>,
-  trans: TranslationBundle,
-  anchor: Element
-): Promise<Menu> {
-  const menu = new Menu({ commands });
-  menu.addClass('jp-cloudml-TargetMenu');
-  menu.title.label = trans.__('Run on');
-  menu.contentNode.setAttribute('aria-label', trans.__('Run this cell on'));
-  fill(menu, choices(known, trans), known.length > 0 ? '' : trans.__('Looking for targets…'));
-  const isClosed = new Promise<void>(resolve => menu.aboutToClose.connect(() => resolve()));
-  const { left, bottom } = anchor.getBoundingClientRect();
-  const before = document.activeElement;
-  anchor.setAttribute('aria-expanded', 'true');
-  menu.open(left, bottom);
-  menu.activateNextItem();
-  void isClosed.then(() => {
-    anchor.setAttribute('aria-expanded', 'false');
-    // the menu says goodbye before it runs the command of the chosen item
-    setTimeout(() => menu.dispose());
-    if (before instanceof HTMLElement && before.isConnected) {
-      before.focus();
+/** The menu of targets: opens below (or beside) an anchor, with the keys of every menu of Lab. */
+export class TargetMenu {
+  constructor(
+    private readonly _commands: CommandRegistry,
+    private readonly _api: Pick<CloudMLApi, 'targets'>,
+    private readonly _trans: TranslationBundle
+  ) {}
+
+  /**
+   * Opens with what the server says now. A slow server is not waited for: the menu shows what was known before, and
+   * is replaced in place when the answer comes while it is open. Resolves when that is settled.
+   */
+  async open(anchor: Element): Promise<void> {
+    const place = { anchor, focus: document.activeElement };
+    const answer = this._ask();
+    const first = await Promise.race([answer, patience()]);
+    if (first !== 'slow') {
+      this._show(place, first.note);
+      return;
     }
-  });
-  try {
-    known = await api.targets();
-    fill(menu, choices(known, trans));
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    fill(menu, choices(known, trans), message);
+    const early = this._show(place, this._trans.__('Looking for targets…'));
+    const { note } = await answer;
+    if (!early.isDisposed && early.isAttached) {
+      const { activeIndex } = early;
+      early.dispose();
+      this._show(place, note).activeIndex = activeIndex;
+    }
   }
-  return menu;
+
+  private async _ask(): Promise<{ note: string }> {
+    try {
+      this._known = await this._api.targets();
+      return { note: '' };
+    } catch (error) {
+      return { note: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  private _show({ anchor, focus }: Place, note: string): Menu {
+    const menu = this._build(choices(this._known, this._trans), note);
+    const { left, bottom } = anchor.getBoundingClientRect();
+    anchor.setAttribute('aria-expanded', 'true');
+    menu.aboutToClose.connect(() => {
+      anchor.setAttribute('aria-expanded', 'false');
+      if (focus instanceof HTMLElement && focus.isConnected) {
+        focus.focus();
+      }
+      // it says goodbye before it runs the command of the chosen item
+      setTimeout(() => menu.dispose());
+    });
+    menu.open(left, bottom);
+    menu.activateNextItem();
+    return menu;
+  }
+
+  private _build(lines: readonly Choice[], note: string): Menu {
+    const menu = new Menu({ commands: this._commands });
+    menu.addClass('jp-cloudml-TargetMenu');
+    menu.contentNode.setAttribute('aria-label', this._trans.__('Run this cell on'));
+    const [here, ...targets] = lines;
+    menu.addItem({ command: CommandIDs.runOn, args: { ...here } });
+    menu.addItem({ type: 'separator' });
+    targets.forEach(line => menu.addItem({ command: CommandIDs.runOn, args: { ...line } }));
+    if (note) {
+      menu.addItem({ command: CommandIDs.runOn, args: { note } });
+    }
+    return menu;
+  }
+
+  /** The targets of the last answer. */
+  private _known: readonly Target[] = [];
 }
 
-function fill(menu: Menu, lines: readonly Choice[], note = ''): void {
-  if (menu.isDisposed) {
-    return;
-  }
-  const active = menu.activeIndex;
-  menu.clearItems();
-  lines.forEach((line, i) => {
-    menu.addItem({ command: CommandIDs.runOn, args: { ...line } });
-    if (i === 0) {
-      menu.addItem({ type: 'separator' });
-    }
-  });
-  if (note) {
-    menu.addItem({ command: CommandIDs.runOn, args: { note } });
-  }
-  menu.activeIndex = active;
+interface Place {
+  anchor: Element;
+  /** What had the focus, and gets it back. */
+  focus: Element | null;
+}
+
+function patience(): Promise<'slow'> {
+  return new Promise(resolve => setTimeout(() => resolve('slow'), PATIENCE_MS));
 }
