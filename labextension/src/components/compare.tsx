@@ -19,10 +19,10 @@ export function Compare(props: {
   const { runs, metric } = comparison;
   const curves = React.useMemo(
     (): Curve[] =>
-      runs.map(run => ({
-        id: run.run_id,
-        label: title(run),
-        points: comparison.curves[run.run_id] ?? []
+      titles(runs).map((label, i) => ({
+        id: runs[i].run_id,
+        label,
+        points: comparison.curves[runs[i].run_id] ?? []
       })),
     [runs, comparison.curves]
   );
@@ -116,6 +116,7 @@ function SideBySide(props: {
   onOpen: (run: Run) => void;
 }): React.JSX.Element | null {
   const { runs, rows } = props;
+  const names = titles(runs);
   if (rows.length === 0) {
     return null;
   }
@@ -126,10 +127,10 @@ function SideBySide(props: {
         <thead>
           <tr>
             <td />
-            {runs.map(run => (
+            {runs.map((run, i) => (
               <th key={run.run_id} scope="col">
                 <button type="button" className="jp-cloudml-Link" onClick={() => props.onOpen(run)}>
-                  {title(run)}
+                  {names[i]}
                 </button>
               </th>
             ))}
@@ -150,6 +151,12 @@ function SideBySide(props: {
   );
 }
 
-function title(run: Run): string {
-  return run.name || run.run_id.slice(0, 8);
+/** The names of the runs, told apart where two have the same. */
+function titles(runs: readonly Run[]): string[] {
+  const names = runs.map(run => run.name || run.run_id.slice(0, 8));
+  return names.map((name, i) =>
+    names.indexOf(name) === names.lastIndexOf(name)
+      ? name
+      : `${name} · ${runs[i].run_id.slice(0, 4)}`
+  );
 }

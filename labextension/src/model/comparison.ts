@@ -21,12 +21,13 @@ export interface LastMetric {
 export class Comparison implements IDisposable {
   constructor(
     private readonly _api: Pick<CloudMLApi, 'curves'>,
-    readonly runs: readonly Run[]
+    readonly runs: readonly Run[],
+    preferred = ''
   ) {
     this.metrics = names(runs.map(run => run.metrics)).filter(name => !name.startsWith('system/'));
     this.params = compare(runs);
     this.last = this.metrics.map(name => ({ name, values: runs.map(run => run.metrics[name]) }));
-    this._metric = this.metrics[0] ?? '';
+    this._metric = this.metrics.includes(preferred) ? preferred : (this.metrics[0] ?? '');
     this._loader.changed.connect(() => this._changed.emit(), this);
     void this.refresh();
   }

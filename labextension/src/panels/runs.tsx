@@ -78,16 +78,14 @@ export function runsSection(host: Host): Section {
         {list()}
         {runs.chosen.length > 0 && (
           <div className="jp-cloudml-Runs-chosen">
-            <span role="status">
-              {trans._n('%1 run chosen', '%1 runs chosen', runs.chosen.length)}
-            </span>
+            <span role="status">{trans.__('%1 chosen', runs.chosen.length)}</span>
             <button type="button" className="jp-cloudml-Link" onClick={() => runs.clearChosen()}>
               {trans.__('Clear')}
             </button>
             <button
               type="button"
               className="jp-mod-styled jp-mod-accept"
-              onClick={() => host.addToMain(comparisonPage(runs.chosen, host))}
+              onClick={() => host.addToMain(comparisonPage(runs.chosen, host, runs.query.sort))}
             >
               {trans.__('Compare')}
             </button>
@@ -105,10 +103,14 @@ export function runsSection(host: Host): Section {
 }
 
 /** A page of the main area with these runs beside each other. */
-export function comparisonPage(runs: readonly Run[], host: Host): MainAreaWidget<ReactWidget> {
+export function comparisonPage(
+  runs: readonly Run[],
+  host: Host,
+  sort = ''
+): MainAreaWidget<ReactWidget> {
   const { cloudml, commands } = host;
   const { trans } = cloudml;
-  const comparison = new Comparison(cloudml.api, runs);
+  const comparison = new Comparison(cloudml.api, runs, sort.replace(/^metrics\./, ''));
   const content = ReactWidget.create(
     <UseSignal signal={comparison.changed}>
       {() => (
@@ -120,7 +122,7 @@ export function comparisonPage(runs: readonly Run[], host: Host): MainAreaWidget
       )}
     </UseSignal>
   );
-  content.addClass('jp-cloudml-Page');
+  content.addClass('jp-cloudml-ComparePage');
   content.disposed.connect(() => comparison.dispose());
   const page = new MainAreaWidget({ content });
   page.id = `jp-cloudml-compare-${runs.map(run => run.run_id.slice(0, 6)).join('-')}`;
