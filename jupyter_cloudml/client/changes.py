@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..agent.nudge import ensure_agent
-from ..core.errors import CloudMLError
+from ..core.errors import CloudMLError, NotFound
 from ..core.states import JobState
 from ..journal.lease import lease_holder
 from ..journal.rows import JobRow
@@ -79,6 +79,9 @@ class Changes:
         rows, number = registry.changed_since(since, self._number)
         active = registry.active()
         seen = {row.id: row for row in [*rows, *active]}
+        for job_id in self._active.keys() - seen.keys():  # its end may carry an earlier time
+            with suppress(NotFound):
+                seen[job_id] = registry.get(job_id)
         marks = {job_id: _mark(row) for job_id, row in seen.items()}
         before, self._marks = self._marks, marks
         self._number, self._looked_at = number, now

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 from ..core import events
 from ..journal.paths import JobPaths
 from ..journal.reader import Event, JournalReader, read_events
-from ..journal.series import finite
+from ..journal.series import finite, thinned
 
 CHUNK_BYTES = 256 * 1024
 """Read at once: little enough that parsing it keeps no other thread waiting for more than a few milliseconds."""
 MAX_POINTS = 2000
 MAX_SAMPLES = 1000
-
-_Item = TypeVar("_Item")
 
 
 def outputs_from(paths: JobPaths, offset: int) -> tuple[list[dict[str, Any]], int, bool]:
@@ -66,23 +64,6 @@ def resource_samples(paths: JobPaths) -> list[dict[str, Any]]:
         if event["k"] == events.RESOURCE
     ]
     return thinned(found, MAX_SAMPLES, lambda sample: sample.get("rss") or 0)
-
-
-def thinned(items: Sequence[_Item], most: int, height: Callable[[_Item], float]) -> list[_Item]:
-    """At most ``most`` of ``items`` in their order, the first and the last among them; of each stretch that is left
-    out the lowest and the highest stay, so that no spike vanishes."""
-    if len(items) <= most:
-        return list(items)
-    stretches = (most - 2) // 2
-    inner = range(1, len(items) - 1)
-    chosen = {0, len(items) - 1}
-    for number in range(stretches):
-        begin, end = (len(inner) * n // stretches + 1 for n in (number, number + 1))
-        stretch = range(begin, end)
-        if stretch:
-            chosen.add(min(stretch, key=lambda index: height(items[index])))
-            chosen.add(max(stretch, key=lambda index: height(items[index])))
-    return [items[index] for index in sorted(chosen)]
 
 
 def _events(paths: JobPaths) -> Iterator[Event]:

@@ -17,7 +17,7 @@ from ..journal.reader import JournalReader
 from ..wire import Applied, BlobStore, Decoded, Departure, Encoded, apply_delta, decode
 from ..wire.delta import reachable
 from ..wire.meanwhile import Meanwhile, OwnClasses, same_content
-from ..worker import ambient, local_modules
+from ..worker import ambient, imported_code, local_modules
 from .failure import Failure, ended_without_exception
 
 FAILURE = "failure"
@@ -71,8 +71,11 @@ def come_home(
         name.removeprefix(local_modules.PREFIX) for name in home.manifest["names"]
     }
     meanwhile = None if departure is None else _meanwhile(paths, namespace, home, departure)
+    manifest = _manifest(paths)
+    if is_own(paths):
+        imported_code.reload_too(manifest.get("reloaded", ()))
     applied = apply_delta(
-        _manifest(paths), home, namespace, blobs, trusted=is_own(paths), meanwhile=meanwhile
+        manifest, home, namespace, blobs, trusted=is_own(paths), meanwhile=meanwhile
     )
     for name, state in applied.extra.get(MODULES, {}).items():
         if name in sys.modules and name not in known:

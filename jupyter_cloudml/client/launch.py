@@ -7,9 +7,10 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ..agent.ledger import Capacity
@@ -24,7 +25,7 @@ from ..journal.staging import staged
 from ..targets.local.starts import all_starts, start_lock
 from ..targets.port import Target
 from ..wire import BlobStore, Encoded, Limits, ValueReport, encode
-from ..worker import ambient, checkpoint, local_modules
+from ..worker import ambient, checkpoint, imported_code, local_modules
 from ..worker.local_modules import state_of
 from ..worker.redact import Redactor
 from .lookup import get
@@ -142,10 +143,11 @@ def prepare(
     secrets = secret_values(spec.secrets, os.environ)
     names, chosen = _capture(source, spec)
     is_local = target.shares_machine
+    own = _own_modules(source) if is_local else {}
     limits = Limits(warn_bytes=WARN_BYTES, max_bytes=target.max_bundle_bytes)
     with _parameters(source.namespace, spec.params):
         encoded = encode(
-            _values(source, chosen) | spec.params | (_module_states(source) if is_local else {}),
+            _values(source, chosen) | spec.params | _module_states(own),
             namespace=source.namespace,
             blobs=blobs,
             portable=not is_local,
@@ -154,6 +156,7 @@ def prepare(
         )
     refuse_written_secrets(secrets, spec.source, encoded.manifest, blobs)
     felt = _ambient(source, is_local)
+    felt["modules"], lost = imported_code.outdated(own)
     return Prepared(
         spec=spec,
         encoded=encoded,
@@ -162,7 +165,7 @@ def prepare(
         environ_by_hand=_taken_out(felt),
         target=target,
         names=names,
-        warnings=() if is_local else _size_warnings(encoded),
+        warnings=_lost_code_warnings(lost) if is_local else _size_warnings(encoded),
     )
 
 
@@ -236,10 +239,21 @@ def _values(source: Source, chosen: CapturePlan) -> dict[str, Any]:
     return {name: namespace[name] for name in (*chosen.required, *chosen.optional)}
 
 
-def _module_states(source: Source) -> dict[str, Any]:
-    """What the notebook changed in the user's own modules, which are imported afresh there; from the same files."""
-    found = local_modules.reached([*source.namespace.values(), *(source.values or {}).values()])
-    return {f"{local_modules.PREFIX}{name}": state_of(module) for name, module in found.items()}
+def _own_modules(source: Source) -> dict[str, ModuleType]:
+    return local_modules.reached([*source.namespace.values(), *(source.values or {}).values()])
+
+
+def _module_states(own: Mapping[str, ModuleType]) -> dict[str, Any]:
+    """What the notebook changed in the user's own modules, which are imported afresh there."""
+    return {f"{local_modules.PREFIX}{name}": state_of(module) for name, module in own.items()}
+
+
+def _lost_code_warnings(lost: Sequence[str]) -> tuple[str, ...]:
+    return tuple(
+        f"the file of module {name!r} was changed after its import: the cell runs it as it is now"
+        f" (importlib.reload({name}) makes the notebook do so too)"
+        for name in lost
+    )
 
 
 @contextlib.contextmanager

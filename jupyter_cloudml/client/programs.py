@@ -21,12 +21,18 @@ from .session import current_session
 
 
 def submit_program(
-    *, file: str, code: str, output: str, arguments: Sequence[str], words: Mapping[str, Any]
+    *,
+    file: str,
+    code: str,
+    output: str,
+    arguments: Sequence[str],
+    words: Mapping[str, Any],
+    notebook: str = "",
 ) -> Job:
     """Start a script (as ``__main__``, with ``sys.argv``), a notebook (by papermill) or a line of code.
 
     The text travels as it is now; a later change of the file is not seen. ``--detach`` among the words changes nothing
-    here: it is the surface that waits.
+    here: it is the surface that waits. ``notebook`` is the one that the job belongs to.
 
     Raises:
         BadInput: not exactly one of ``file`` and ``code``, or the file cannot be read.
@@ -53,7 +59,7 @@ def submit_program(
         session,
         source,
         options_from({**words, "name": name}, defaults()),
-        origin(os.environ),
+        origin(os.environ, notebook=notebook),
     )
     return Job(launched.id, session, home=launched.home)
 

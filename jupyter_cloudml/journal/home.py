@@ -106,6 +106,10 @@ class DataHome:
     def mlartifacts(self) -> Path:
         return self.root / "mlartifacts"
 
+    def runs_copy(self, name: str) -> Path:
+        """The copy of a tracking server's runs that the runs table reads."""
+        return self.root / f"runs-{name}.db"
+
     @property
     def zygote(self) -> Path:
         return self.root / "zygote"

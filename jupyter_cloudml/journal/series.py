@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 MAX_POINTS = 200
 _MAX_BUCKETS = (MAX_POINTS - 1) // 2
+_Item = TypeVar("_Item")
 
 
 @dataclass(slots=True)
@@ -95,3 +97,20 @@ class Series:
 def finite(value: float) -> float | str:
     """``value`` where JSON can hold it, else its text."""
     return value if math.isfinite(value) else repr(float(value))
+
+
+def thinned(items: Sequence[_Item], most: int, height: Callable[[_Item], float]) -> list[_Item]:
+    """At most ``most`` of ``items`` in their order, the first and the last among them; of each stretch that is left
+    out the lowest and the highest stay, so that no spike vanishes."""
+    if len(items) <= most:
+        return list(items)
+    stretches = (most - 2) // 2
+    inner = range(1, len(items) - 1)
+    chosen = {0, len(items) - 1}
+    for number in range(stretches):
+        begin, end = (len(inner) * n // stretches + 1 for n in (number, number + 1))
+        stretch = range(begin, end)
+        if stretch:
+            chosen.add(min(stretch, key=lambda index: height(items[index])))
+            chosen.add(max(stretch, key=lambda index: height(items[index])))
+    return [items[index] for index in sorted(chosen)]

@@ -113,6 +113,17 @@ class Handler(APIHandler):
         parts = (part for text in self.get_query_arguments(name) for part in text.split(","))
         return tuple(part.strip() for part in parts if part.strip())
 
+    def one_of(self, name: str, choices: tuple[str, ...]) -> str:
+        """A query parameter that is one of ``choices``; the first where it is not there.
+
+        Raises:
+            BadInput: it is another word.
+        """
+        word = self.word(name) or choices[0]
+        if word not in choices:
+            raise self.bad(f"{name}={word!r} is none of {', '.join(choices)}")
+        return word
+
     def number(self, name: str, default: int, *, least: int = 0, most: int = _MOST) -> int:
         """A query parameter that is a whole number.
 

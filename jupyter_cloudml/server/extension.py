@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,7 @@ from jupyter_server.extension.application import ExtensionApp
 if TYPE_CHECKING:
     from ..client.live import LiveViews
     from ..client.session import Session
+    from .tools import Tools
     from .watch import Watch
 
 EVENTS = "https://schema.jupyter.org/cloudml/jobs/v1"
@@ -38,7 +41,7 @@ class CloudMLExtension(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """End what lives no longer than the server: the watch, and the pages of tools."""
-        self.shared.close()
+        await asyncio.to_thread(self.shared.close)
 
 
 class Shared:
@@ -50,6 +53,7 @@ class Shared:
         self._lock = threading.RLock()
         self._views: LiveViews | None = None
         self._watch: Watch | None = None
+        self._tools: Tools | None = None
 
     @property
     def session(self) -> Session:
@@ -86,10 +90,25 @@ class Shared:
                 )
             return self._watch
 
+    @property
+    def tools(self) -> Tools:
+        """The pages of MLflow and TensorBoard. The way to them exists once they were asked for."""
+        from .tools import Tools
+
+        with self._lock:
+            if self._tools is None:
+                self._tools = Tools()
+            return self._tools
+
     def close(self) -> None:
         """End threads and processes. Safe to repeat."""
-        if self._watch is not None:
-            self._watch.close()
+        with self._lock:
+            parts = [part for part in (self._watch, self._tools) if part is not None]
+        for part in parts:
+            part.close()
+        feeds = sys.modules.get("jupyter_cloudml.tracking.run_feed")
+        if feeds is not None:
+            feeds.close_feeds()
 
     def _emit(self, data: dict[str, Any]) -> None:
         """Put an event on the bus; it belongs to the loop's thread."""
@@ -98,5 +117,7 @@ class Shared:
 
     def _is_watched(self) -> bool:
         """Whether anybody listens. `jupyter_events` has no word for it; without this one, emitting finds out."""
-        listeners = getattr(self._server.event_logger, "_unmodified_listeners", None)
-        return listeners is None or bool(listeners.get(EVENTS))
+        logger = self._server.event_logger
+        # the web sockets of Jupyter Server listen to modified events; other listeners may choose
+        kinds = [getattr(logger, f"_{kind}_listeners", None) for kind in ("modified", "unmodified")]
+        return None in kinds or any(listeners.get(EVENTS) for listeners in kinds if listeners)

@@ -42,14 +42,19 @@ class Jobs(Handler):
 
 
 class OneJob(Handler):
-    """Its snapshot."""
+    """Its snapshot; whoever shows one job and no list hears of its changes from then on too."""
 
     @may("read", JOBS)
     async def get(self, job_id: str) -> None:
         from ..client.pages import job_now
 
         shared = self.shared
-        await self.answer(lambda: {"job": job_now(shared.session, shared.views, job_id)})
+
+        def call() -> object:
+            shared.watch.look_from_now()
+            return {"job": job_now(shared.session, shared.views, job_id)}
+
+        await self.answer(call)
 
 
 class Outputs(Handler):
@@ -87,6 +92,17 @@ class Samples(Handler):
         await self.answer(lambda: {"resources": resource_samples(folder_of(session, job_id))})
 
 
+class Details(Handler):
+    """What was asked for and what travelled."""
+
+    @may("read", JOBS)
+    async def get(self, job_id: str) -> None:
+        from ..client.details import details
+
+        shared = self.shared
+        await self.answer(lambda: details(shared.session, job_id, root=shared.root))
+
+
 class Cancel(Handler):
     """Ask it to stop."""
 
@@ -107,3 +123,14 @@ class Retry(Handler):
 
         shared = self.shared
         await self.answer(lambda: {"job": retried(shared.session, job_id, root=shared.root)})
+
+
+class RunNotebook(Handler):
+    """Start a whole notebook."""
+
+    @may("execute", JOBS)
+    async def post(self) -> None:
+        from ..client.notebooks import run_notebook
+
+        shared, body = self.shared, self.body()
+        await self.answer(lambda: {"job": run_notebook(shared.root, body)})

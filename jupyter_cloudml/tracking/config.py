@@ -44,6 +44,13 @@ def tracking_uri(environ: Mapping[str, str], home: Path, *, cwd: Path | None = N
     return f"sqlite:///{(cwd or Path.cwd()) / path}{query}"
 
 
+def sqlite_file(uri: str) -> Path | None:
+    """The file of a SQLite URI; None for every other kind of store."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return Path(unquote(uri.removeprefix("sqlite:///")).partition("?")[0])
+
+
 def without_userinfo(uri: str) -> str:
     """``uri`` without ``user:password@``: what may be shown."""
     return re.sub(r"^([A-Za-z][\w+.-]*://)[^/]*@", r"\1", uri)

@@ -259,7 +259,9 @@ def _serve(forwarder: Forwarder, nudges: Nudges, idle_s: float) -> None:
             progress = forwarder.cycle()
         except CloudMLError as exc:  # the registry does not answer
             log.warning("%s", exc)
-        if nudges.is_open is forwarder.is_orphan:  # the agent left meanwhile: look again as an orphan
+        if (
+            nudges.is_open is forwarder.is_orphan
+        ):  # the agent left meanwhile: look again as an orphan
             pause_s = 0.0
             continue
         now = time.monotonic()

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..core.errors import BadInput, CloudMLError, NotFound, Unavailable
-from .config import SQL_SCHEMES, checked_uri, quiet_environment, scheme_of
+from .config import SQL_SCHEMES, checked_uri, quiet_environment, scheme_of, sqlite_file
 from .payload import Payload
 from .runs import JOB_TAG
 
@@ -52,7 +52,7 @@ class TrackingStore:
         quiet_environment()
         self.uri = checked_uri(uri)
         self.is_sql = scheme_of(uri) in SQL_SCHEMES
-        self._file = _sqlite_file(uri)
+        self._file = sqlite_file(uri)
         self._experiments: dict[str, str] = {}
         self._artifact_root = artifact_root
         with _translated(uri):
@@ -279,14 +279,6 @@ def shown(uri: str) -> str:
         return uri
     host = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=f"{parts.username}:***@{host}").geturl()
-
-
-def _sqlite_file(uri: str) -> Path | None:
-    from urllib.parse import unquote
-
-    if not uri.startswith("sqlite:///"):
-        return None
-    return Path(unquote(uri.removeprefix("sqlite:///")).partition("?")[0])
 
 
 def _prepare_sqlite(path: Path) -> None:
