@@ -105,7 +105,9 @@ def test_the_panel_is_small_before_it_is_opened(prefix: Path) -> None:
 def test_lab_finds_the_panel(prefix: Path, tmp_path: Path) -> None:
     said = jupyter(prefix, tmp_path, "jupyterlab.labextensions", "list")
     place = prefix / "share" / "jupyter" / "labextensions"
-    line = next(line for line in said.split(str(place))[1].splitlines() if "jupyter-cloudml" in line)
+    line = next(
+        line for line in said.split(str(place))[1].splitlines() if "jupyter-cloudml" in line
+    )
     assert "enabled" in line
     assert "OK" in line
 
