@@ -71,22 +71,34 @@ export class JobCard extends Panel implements IRenderMime.IRenderer {
     super.onAfterAttach(message);
     this._visibility.observe();
     this._watchExecution();
-    const { kernel, area } = this._slot;
-    if (kernel) {
-      hearSession(kernel);
-    }
+    const { area, panel } = this._slot;
     area?.model.changed.connect(this._hideHeld, this);
+    panel?.sessionContext.statusChanged.connect(this._hearKernel, this);
+    this._hearKernel();
     this._arrange();
   }
 
   protected override onBeforeDetach(message: Message): void {
-    this._slot.area?.model.changed.disconnect(this._hideHeld, this);
+    const { area, panel } = this._slot;
+    area?.model.changed.disconnect(this._hideHeld, this);
+    panel?.sessionContext.statusChanged.disconnect(this._hearKernel, this);
     this._visibility.unobserve();
     super.onBeforeDetach(message);
   }
 
   private get _isPlayed(): boolean {
     return this._slot.execution !== null;
+  }
+
+  /** Another kernel may lack what this job has brought home. */
+  private _hearKernel(): void {
+    const { kernel } = this._slot;
+    if (kernel) {
+      hearSession(kernel);
+    }
+    if (this._model?.isOver) {
+      this._face.update();
+    }
   }
 
   /** When the execution that plays the output is over, whatever ended it, look again who shows it. */

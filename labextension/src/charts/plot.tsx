@@ -198,7 +198,7 @@ function Axes(props: {
   const bottom = height - BOTTOM;
   return (
     <g aria-hidden="true">
-      {y.ticks(Math.max(2, Math.floor(height / 45))).map(value => (
+      {y.ticks(Math.max(2, Math.floor(height / 36))).map(value => (
         <g key={value}>
           <line
             className="jp-cloudml-Chart-grid"

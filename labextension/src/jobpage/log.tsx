@@ -163,7 +163,7 @@ export function Log(props: {
       >
         <div className="jp-cloudml-Log-all" style={{ height: total }}>
           <div
-            className="jp-cloudml-Log-window"
+            className="jp-cloudml-Log-window jp-RenderedText"
             style={{ transform: `translateY(${heights.top(first)}px)` }}
           >
             {inSight.map(index => (
@@ -207,13 +207,13 @@ function OneRow(props: {
   }
   const classes = ['jp-cloudml-Log-line', `jp-mod-${row.name}`, isCurrent && 'jp-mod-current'];
   return (
-    <div className={classes.filter(Boolean).join(' ')} style={{ height: LINE_PX }}>
+    <pre className={classes.filter(Boolean).join(' ')} style={{ height: LINE_PX }}>
       {spans(row.text, row.look).spans.map((span, i) => (
         <span key={i} {...drawn(span.look)}>
           {marked(span.text, words)}
         </span>
       ))}
-    </div>
+    </pre>
   );
 }
 

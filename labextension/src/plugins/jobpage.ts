@@ -8,6 +8,7 @@ import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 
 import type { JobPage } from '../jobpage/widget';
+import { cloudmlIcon } from '../panels/icon';
 import { CommandIDs, ICloudML } from '../tokens';
 
 const JOB_ID = /^[0-9a-f]{12}$/;
@@ -61,6 +62,7 @@ export const jobPage: JupyterFrontEndPlugin<void> = {
         }))
       });
       content.title.label = id;
+      content.title.icon = cloudmlIcon;
       content.title.caption = trans.__('Job %1', id);
       const widget = new MainAreaWidget({ content });
       widget.id = `cloudml-job-${id}`;
