@@ -23,7 +23,7 @@ from ..journal.lease import Lease
 from ..journal.paths import JobPaths
 from ..journal.writer import JournalWriter
 from ..wire import BlobStore, Decoded, decode
-from . import ambient, checkpoint, context, local_modules, memory, preparation
+from . import ambient, checkpoint, context, imported_code, local_modules, memory, preparation
 from .background import Background
 from .departure import forget_inherited_exits, leave_process
 from .failure import short_text, unknown_names
@@ -180,6 +180,7 @@ class _Job:
         with ExitStack() as stack:
             stack.enter_context(interruptible())
             felt = self._feel(spec)
+            self._import_as_at_home(felt, stack)
             shell = shell or make_shell()
             decoded = self._decode(shell)
             modules = self._follow_modules(shell)
@@ -191,6 +192,7 @@ class _Job:
             outcome, felt_before = self._run_cell(spec, shell, felt)
             self._tell_what_was_missing(decoded, outcome)
             outcome = self._as_overdue(spec, outcome)
+            reloaded = imported_code.reloaded()
         publish(
             self.paths,
             self.rank,
@@ -201,6 +203,7 @@ class _Job:
             outcome=outcome,
             felt_before=felt_before,
             modules=modules,
+            reloaded=reloaded,
             redactor=self.redactor,
             writer=self.writer,
             offset=offset,
@@ -236,6 +239,15 @@ class _Job:
             sys.path.append(own)
         return felt
 
+    def _import_as_at_home(self, felt: dict[str, Any], stack: ExitStack) -> None:
+        """Modules whose files were changed after their import at home are here what they are there."""
+        for name in imported_code.follow(felt.get("modules", {})):
+            self.writer.append(
+                events.NOTE,
+                text=f"module {name} is imported from its file as it is now: another Python runs here",
+            )
+        stack.callback(imported_code.forget)
+
     def _handed_over(self, felt: dict[str, Any]) -> dict[str, str]:
         """The variables of the submitter that lie on no disk; a note tells of those that are lost."""
         names = felt.get("environ_by_hand", [])
@@ -263,6 +275,7 @@ class _Job:
             state = shell.namespace.pop(name)
             module = name.removeprefix(local_modules.PREFIX)
             given[module] = local_modules.snapshot(state)
+            when_imported(module, imported_code.meet)
             when_imported(module, partial(local_modules.restore, state=state))
         return given
 

@@ -41,6 +41,7 @@ def publish(
     outcome: CellRun,
     felt_before: dict[str, Any],
     modules: dict[str, Any],
+    reloaded: list[str],
     redactor: Redactor,
     writer: JournalWriter,
     offset: int,
@@ -76,6 +77,7 @@ def publish(
         blobs=BlobStore(paths.result_blobs),
         portable=bool(decoded.manifest.get("portable")),
     )
+    manifest["reloaded"] = reloaded
     secrecy.guard(manifest, paths.result_blobs, redactor.secrets)
     left_out = manifest.setdefault("left_out", {})
     left_out.update(withheld)

@@ -81,6 +81,86 @@ import types
 mod = types.ModuleType("made_up")
 mod.x = 1
 mod.x
+# %%% edited_modules
+# %%
+%%writefile edited.py
+import functools
+RATE = 2
+def area(x):
+    return RATE * x
+@functools.lru_cache
+def cached(x):
+    return x + 1
+class Shape:
+    kind = "old"
+    def name(self):
+        return "old shape"
+    @property
+    def sides(self):
+        return 3
+# %%
+import edited
+edited.area(2)
+# %%
+shape = edited.Shape()
+shape.name(), shape.sides
+# %%
+%%writefile edited.py
+import functools
+RATE = 50
+def area(x):
+    return RATE * x * x + 1
+def perimeter(x):
+    return 4 * x
+@functools.lru_cache
+def cached(x):
+    return x + 100
+class Shape:
+    kind = "new"
+    def name(self):
+        return "new shape, other text"
+    @property
+    def sides(self):
+        return 4
+# %%
+edited.area(3), edited.RATE, edited.cached(1), hasattr(edited, "perimeter")
+# %%
+shape.name(), shape.sides, type(shape) is edited.Shape
+# %%
+import importlib
+importlib.reload(edited)
+edited.area(3)
+# %%
+edited.area(3), edited.perimeter(2), edited.RATE, edited.cached(1)
+# %%
+edited.Shape().name(), edited.Shape.kind
+# %%
+open("edited.py", "a").write("\ndef broken(:\n")
+# %%
+edited.area(4)
+# %%
+from pathlib import Path
+Path("edited.py").unlink()
+# %%
+edited.area(5), edited.Shape().sides
+# %%
+import os
+os.makedirs("boxes", exist_ok=True)
+Path("boxes/__init__.py").write_text("from .inner import size\n")
+Path("boxes/inner.py").write_text("def size():\n    return 'small'\n")
+importlib.invalidate_caches()
+import boxes
+boxes.size()
+# %%
+_ = Path("boxes/inner.py").write_text("def size():\n    return 'very large'\n")
+boxes.size(), boxes.inner.size()
+# %%
+boxes.size(), boxes.inner.size()
+# %%
+importlib.reload(boxes.inner)
+boxes.size(), boxes.inner.size()
+# %%
+boxes.inner.size()
 # %%% dynamic
 # %%
 exec("dyn = 1 + 1")
