@@ -15,6 +15,7 @@ pytest.importorskip(
 from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
 from tests.e2e.kernels import processes_of, stop_agent
+
 from .page import LabPage
 from .server import LabServer
 

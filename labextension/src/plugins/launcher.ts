@@ -2,8 +2,8 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ICommandPalette, showErrorMessage } from '@jupyterlab/apputils';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
-import { runIcon } from '@jupyterlab/ui-components';
 
+import { cloudmlIcon } from '../panels/icon';
 import { quickstartIn } from '../quickstart/open';
 import { CommandIDs, ICloudML } from '../tokens';
 import { addToPalette } from './palette';
@@ -27,7 +27,7 @@ export const launcher: JupyterFrontEndPlugin<void> = {
       label: args =>
         args.isLauncher ? trans.__('CloudML quickstart') : trans.__('Open the CloudML Quickstart'),
       caption: trans.__('A notebook that trains a digit classifier in another process'),
-      icon: runIcon,
+      icon: cloudmlIcon,
       describedBy: {
         args: {
           type: 'object',
@@ -46,8 +46,9 @@ export const launcher: JupyterFrontEndPlugin<void> = {
     });
     cards?.add({
       command: CommandIDs.openQuickstart,
-      category: trans.__('Notebook'),
-      rank: 10,
+      // not "Notebook": the cards of that category show the icon of a kernel, or a letter
+      category: trans.__('Other'),
+      rank: 0,
       args: { isLauncher: true }
     });
     addToPalette(palette, trans, [CommandIDs.openQuickstart]);

@@ -1,4 +1,6 @@
 declare module '*.ipynb' {
-  const notebook: import('@jupyterlab/nbformat').INotebookContent;
+  import type { INotebookContent } from '@jupyterlab/nbformat';
+
+  const notebook: INotebookContent;
   export default notebook;
 }

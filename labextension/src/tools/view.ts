@@ -2,6 +2,8 @@ import { MainAreaWidget } from '@jupyterlab/apputils';
 import { IFrame } from '@jupyterlab/ui-components';
 import { Panel, Widget } from '@lumino/widgets';
 
+import { cloudmlIcon } from '../panels/icon';
+
 /** What a web interface of its own needs; it is the user's own tool, behind the same login as Lab. */
 const SANDBOX: IFrame.SandboxExceptions[] = [
   'allow-same-origin',
@@ -17,6 +19,7 @@ export class ToolView extends MainAreaWidget<Panel> {
   constructor(title: string, starting: string) {
     super({ content: new Panel() });
     this.title.label = title;
+    this.title.icon = cloudmlIcon;
     this.title.closable = true;
     this.addClass('jp-cloudml-Tool');
     this._note.addClass('jp-cloudml-ToolNote');
