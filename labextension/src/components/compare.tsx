@@ -27,10 +27,10 @@ export function Compare(props: {
     [runs, comparison.curves]
   );
   return (
-    <div className="jp-cloudml-Compare">
+    <div className="jp-cloudml-Beside">
       {comparison.metrics.length > 0 ? (
         <section aria-label={trans.__('Curves')}>
-          <div className="jp-cloudml-Compare-tools">
+          <div className="jp-cloudml-Beside-tools">
             <Choice
               label={trans.__('Metric')}
               value={metric}
@@ -121,7 +121,7 @@ function SideBySide(props: {
     return null;
   }
   return (
-    <div className="jp-cloudml-Compare-scroller">
+    <div className="jp-cloudml-Beside-scroller">
       <table className={props.isNumeric ? 'jp-mod-numeric' : ''}>
         <caption>{props.title}</caption>
         <thead>

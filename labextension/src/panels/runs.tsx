@@ -122,7 +122,7 @@ export function comparisonPage(
       )}
     </UseSignal>
   );
-  content.addClass('jp-cloudml-ComparePage');
+  content.addClass('jp-cloudml-BesidePage');
   content.disposed.connect(() => comparison.dispose());
   const page = new MainAreaWidget({ content });
   page.id = `jp-cloudml-compare-${runs.map(run => run.run_id.slice(0, 6)).join('-')}`;

@@ -39,7 +39,12 @@ export const panel: JupyterFrontEndPlugin<void> = {
         commands: app.commands,
         settings,
         addToMain: (page: MainAreaWidget) => {
-          app.shell.add(page, 'main');
+          const isOpen = [...app.shell.widgets('main')].some(other => other.id === page.id);
+          if (isOpen) {
+            page.dispose();
+          } else {
+            app.shell.add(page, 'main');
+          }
           app.shell.activateById(page.id);
         }
       };
