@@ -175,11 +175,14 @@ def _where(query: RunQuery) -> _Where:
         )
     if query.text:
         text = re.sub(r"([%_\\])", r"\\\1", query.text)
-        where.add(
-            "(r.name LIKE ? ESCAPE '\\' OR r.run_uuid LIKE ? ESCAPE '\\' OR EXISTS (SELECT 1 FROM tags t"
-            " WHERE t.run_uuid = r.run_uuid AND t.key = ? AND t.value LIKE ? ESCAPE '\\'))",
-            *(f"%{text}%", f"{text}%", JOB_TAG, f"{text}%"),
-        )
+        condition, values = "r.name LIKE ? ESCAPE '\\'", [f"%{text}%"]
+        if re.fullmatch(r"[0-9a-f]{4,32}", query.text):  # perhaps the beginning of an id
+            condition += (
+                " OR r.run_uuid LIKE ? OR r.run_uuid IN"
+                " (SELECT run_uuid FROM tags WHERE key = ? AND value LIKE ?)"
+            )
+            values += [f"{text}%", JOB_TAG, f"{text}%"]
+        where.add(f"({condition})", *values)
     return where
 
 
