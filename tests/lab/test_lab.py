@@ -29,12 +29,11 @@ def test_both_extensions_are_installed_enabled_and_complain_of_nothing(
 
 
 def test_the_palette_offers_every_command_by_its_name(lab: LabPage) -> None:
-    lab.page.locator("#jp-main-dock-panel").click(position={"x": 5, "y": 200})
-    lab.page.keyboard.press("Control+Shift+C")
+    lab.begin("apputils:activate-command-palette")
     palette = lab.page.locator(".jp-ModalCommandPalette")
     palette.locator("input").fill("CloudML")
-    for label in ("Run Cell on…", "Run Notebook on…", "Open the MLflow UI", "Open TensorBoard"):
-        expect(palette.get_by_text(label, exact=True)).to_be_visible()
+    for label in ("CloudML Panel", "Run Notebook on…", "Open the MLflow UI", "Open TensorBoard"):
+        expect(palette.locator(".lm-CommandPalette-itemLabel", has_text=label)).to_be_visible()
     lab.shot("palette")
 
 

@@ -46,9 +46,8 @@ export const launcher: JupyterFrontEndPlugin<void> = {
     });
     cards?.add({
       command: CommandIDs.openQuickstart,
-      // not "Notebook": the cards of that category show the icon of a kernel, or a letter
-      category: trans.__('Other'),
-      rank: 0,
+      // of its own: the cards of "Notebook" show the icon of a kernel, or a letter
+      category: trans.__('CloudML'),
       args: { isLauncher: true }
     });
     addToPalette(palette, trans, [CommandIDs.openQuickstart]);
