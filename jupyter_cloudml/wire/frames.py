@@ -84,12 +84,16 @@ def _labels(frame: Any) -> Any:
 
 
 def _cells(frame: Any, fingerprint: Fingerprint) -> list[bytes | None]:
-    """The fingerprints of the blocks whose cells can change in place; None for one that cannot be told."""
+    """The fingerprints of the blocks, and of the attrs, that can change in place; None for one that cannot be told."""
     found = []
     for block in frame._mgr.blocks:
         values = block.values
         if _holds_objects(values) and not set(map(type, values.flat)) <= _ATOMS:
             found.append(fingerprint(values))
+    if not set(map(type, frame.attrs.values())) <= _ATOMS:
+        box = sys.modules["numpy"].empty(1, dtype=object)
+        box[0] = frame.attrs
+        found.append(fingerprint(box))
     return found
 
 

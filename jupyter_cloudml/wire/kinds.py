@@ -169,11 +169,16 @@ def is_loader_iterator(kind: Any) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def is_array_subclass(kind: Any) -> bool:
-    """Whether it is a subclass of ``numpy.ndarray`` that leaves pickling to it."""
+    """Whether it is a subclass of ``numpy.ndarray`` that leaves pickling to it, or a masked array.
+
+    Those have a pickle of their own, which makes a mask where there is none, and loses what the array shares memory with.
+    """
     numpy = sys.modules.get("numpy")
     array = getattr(numpy, "ndarray", None)
     if array is None or not issubclass(kind, array) or kind in (array, numpy.memmap):  # type: ignore[union-attr]
         return False
+    if kind.__module__.startswith("numpy.ma") and kind.__name__ == "MaskedArray":
+        return True
     return all(
         getattr(kind, name) is getattr(array, name)
         for name in ("__reduce__", "__reduce_ex__", "__setstate__")

@@ -30,6 +30,8 @@ _Stamp = tuple[int, int] | None
 class _Seen:
     """What was found of a module, good while it has this ``spec`` (a reload gives it another) and its file this stamp.
 
+    ``%autoreload`` may also put new code into the functions of a module that keeps its spec.
+
     ``code`` is what it was imported from; None: that is not known.
     """
 
@@ -75,7 +77,7 @@ def _look(name: str, module: ModuleType, file: str) -> _Seen:
         return before
     now = _compiled(file)
     known = None if before is None else before.code
-    if known is not None:
+    if known is not None and _fits(module, file, known):
         is_current = now is not None and _print(now) == _print(known)
     else:
         known = _code_of(module, file, now)
@@ -163,13 +165,13 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
 
 
 def _print(code: CodeType) -> tuple[Any, ...]:
-    """Two codes with equal prints do the same, in the same lines."""
+    """Two codes with equal prints do the same, be it in other lines."""
     consts = tuple(
         _print(const) if isinstance(const, CodeType) else (type(const).__name__, _text(const))
         for const in code.co_consts
     )
     names = (code.co_name, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-    return names, code.co_firstlineno, code.co_flags, code.co_code, consts
+    return names, code.co_flags, code.co_code, consts
 
 
 def _text(const: Any) -> str:

@@ -1,8 +1,10 @@
-"""The manner in which a notebook's shell shows things: precision, pretty printing, tracebacks, which expressions."""
+"""The manner of a notebook's shell: how it shows things, which extensions and aliases it has, where it was before."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -14,6 +16,9 @@ _FORMATS = (
     ("svg", "image/svg+xml"),
     ("pdf", "application/pdf"),
 )
+_BUILT_IN = frozenset({"storemagic", "jupyter_cloudml"})
+_AUTORELOAD = ("enabled", "check_all", "autoload_obj")
+_MAX_DIRECTORIES = 100
 _USUAL = {"formats": ["png"], "options": {"bbox_inches": "tight"}, "close": True}
 
 
@@ -28,6 +33,10 @@ def collect() -> dict[str, Any]:
         "interactivity": ip.ast_node_interactivity,
         "xmode": ip.InteractiveTB.mode,
         "figures": _figures(ip),
+        "extensions": sorted(ip.extension_manager.loaded - _BUILT_IN),
+        "autoreload": _autoreload(ip),
+        "aliases": [list(pair) for pair in ip.alias_manager.aliases],
+        "directories": [str(folder) for folder in ip.user_ns.get("_dh", ())][-_MAX_DIRECTORIES:],
     }
 
 
@@ -45,6 +54,41 @@ def apply(state: dict[str, Any]) -> None:
     if ip.InteractiveTB.mode != state["xmode"]:
         ip.InteractiveTB.set_mode(state["xmode"])
     _apply_figures(ip, state.get("figures") or {})
+    _apply_magics(ip, state)
+
+
+def _apply_magics(ip: Any, state: dict[str, Any]) -> None:
+    """Extensions that are missing here are loaded, silently; aliases and the history of directories become the same."""
+    silence = io.StringIO()
+    for name in state.get("extensions", ()):
+        if name in ip.extension_manager.loaded:
+            continue
+        with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
+            try:
+                ip.extension_manager.load_extension(name)
+            except Exception:  # noqa: BLE001, S112 - it may raise anything; its magics are then missing here
+                continue
+    if state.get("autoreload") not in (None, _autoreload(ip)):
+        vars(_reloader(ip)).update(state["autoreload"])
+    known = {tuple(pair) for pair in ip.alias_manager.aliases}
+    for pair in state.get("aliases", ()):
+        if tuple(pair) not in known:
+            ip.alias_manager.define_alias(*pair)
+    directories, now = state.get("directories"), ip.user_ns.get("_dh")
+    if directories and isinstance(now, list) and list(map(str, now)) != directories:
+        now[:] = directories
+
+
+def _autoreload(ip: Any) -> dict[str, Any] | None:
+    """What ``%autoreload`` was told; None where the extension is not loaded."""
+    reloader = _reloader(ip)
+    if reloader is None:
+        return None
+    return {name: getattr(reloader, name) for name in _AUTORELOAD if hasattr(reloader, name)}
+
+
+def _reloader(ip: Any) -> Any:
+    return getattr(ip.magics_manager.registry.get("AutoreloadMagics"), "_reloader", None)
 
 
 def _figures(ip: Any) -> dict[str, Any]:

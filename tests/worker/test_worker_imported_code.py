@@ -91,6 +91,16 @@ def test_after_a_reload_the_new_code_is_the_modules_own(module):
     assert outdated(module) == (set(), [])
 
 
+def test_functions_that_autoreload_gave_new_code_are_the_files(module):
+    outdated(module)
+    edit(module, "# a line more\n" + NEW)
+    new = {}
+    exec(compile(NEW, module.__file__, "exec", dont_inherit=True), new)
+    module.area.__code__ = new["area"].__code__
+    del module.Shape
+    assert outdated(module) == (set(), [])
+
+
 def test_a_function_that_the_notebook_put_there_is_no_edit(module):
     module.area = lambda x: x
     assert outdated(module) == (set(), [])

@@ -140,3 +140,18 @@ df.select("missing")
 # %%
 df.write_csv("p.csv")
 pl.read_csv("p.csv").equals(df)
+# %%% attrs
+# %%
+import pandas as pd
+df = pd.DataFrame({"x": [1, 2]})
+df.attrs["meta"] = {"units": ["m"]}
+# %%
+df.attrs["meta"]["units"].append("s")
+# %%
+df.attrs
+# %%
+s = pd.Series([1]); s.attrs["a"] = [1]
+# %%
+s.attrs["a"].append(2)
+# %%
+s.attrs

@@ -161,6 +161,48 @@ importlib.reload(boxes.inner)
 boxes.size(), boxes.inner.size()
 # %%
 boxes.inner.size()
+# %%% autoreload
+# %%
+%load_ext autoreload
+%autoreload 2
+# %%
+open("auto.py", "w").write("def f():\n    return 1\n")
+import auto
+auto.f()
+# %%
+import time, os
+_ = open("auto.py", "w").write("def f():\n    return 2222\n")
+os.utime("auto.py", (time.time() + 5, time.time() + 5))
+# %%
+auto.f()
+# %%
+auto.f()
+# %%
+%autoreload 0
+# %%% extensions
+# %%
+%%writefile myext.py
+from IPython.core.magic import register_line_magic
+def load_ipython_extension(ip):
+    ip.register_magic_function(lambda line: line.upper(), "line", "shout")
+# %%
+%load_ext myext
+# %%
+%shout hello
+# %%
+x = %shout world
+x
+# %%
+%alias hi echo hi there
+# %%
+%hi
+# %%
+%cd /tmp
+# %%
+%cd -
+# %%
+import os
+os.getcwd().startswith("/tmp/fid")
 # %%% dynamic
 # %%
 exec("dyn = 1 + 1")

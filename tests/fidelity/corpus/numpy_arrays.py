@@ -161,3 +161,35 @@ rng.bit_generator.state["bit_generator"]
 # %%
 inside = sum(1 for _ in range(500) if np.random.rand() ** 2 + np.random.rand() ** 2 < 1)
 4 * inside / 500
+# %%% masked
+# %%
+import numpy as np, numpy.ma as ma
+a = ma.array([1, 2, 3])
+a.mask is ma.nomask, a
+# %%
+a += 1
+a.mask is ma.nomask
+# %%
+a
+# %%
+b = ma.masked_array([1., 2., -999.], mask=[0, 0, 1], fill_value=-999)
+b.mean(), b.filled()
+# %%
+b[0] = ma.masked
+b
+# %%
+c = b * 2
+c.mask, c.fill_value
+# %%
+a.mask is ma.nomask, a.mask
+# %%
+a[1] = ma.masked
+# %%
+a, a.mask
+# %%
+d = ma.masked_where(np.arange(5) > 3, np.arange(5))
+e = d[1:]
+d, e
+# %%
+e[0] = 99
+d, e
