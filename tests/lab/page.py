@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from .server import TOKEN, LabServer
 
 SHOTS = Path(__file__).parent / "shots"
-WAIT_MS = 20_000
+WAIT_MS = 45_000
 expect.set_options(timeout=WAIT_MS)
 
 

@@ -97,7 +97,7 @@ def test_two_runs_are_compared_side_by_side(lab: LabPage, server: LabServer) -> 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_both_themes_are_readable(lab: LabPage, server: LabServer, theme: str) -> None:
-    name = f"themed-{theme[-4:].lower().strip()}"
+    name = f"themed-{theme.split()[-1].lower()}"
     let_end(server, name)
     lab.command("apputils:change-theme", theme=theme)
     is_light = str(theme.endswith("Light")).lower()
