@@ -31,7 +31,7 @@ def details(session: Session, job_id: str, *, root: Path | None = None) -> dict[
     return {
         "spec": spec_to_show(spec),
         "bundle": _bundle(paths),
-        "environment": spec.requirements or None,
+        "environment": _environment(paths) or spec.requirements or None,
         "source": spec.source,
         "executed": _executed(paths, root),
         "lineage": _lineage(session, row, paths),
@@ -59,6 +59,14 @@ def _bundle(paths: JobPaths) -> list[dict[str, Any]]:
     return travelled + [
         {"name": name, "how": "stayed", "bytes": 0, "note": why} for name, why in stayed
     ]
+
+
+def _environment(paths: JobPaths) -> str | None:
+    """The lock that tracking has recorded; None before it has, and for jobs of older versions."""
+    try:
+        return paths.environment.read_text("utf-8")
+    except FileNotFoundError:
+        return None
 
 
 def _executed(paths: JobPaths, root: Path | None) -> str | None:

@@ -32,7 +32,8 @@ def index_of(session: Session, uri: str) -> RunIndex:
 
 
 def run_page(session: Session, uri: str, query: RunQuery) -> dict[str, Any]:
-    """A page of the runs at ``uri``; see `RunIndex.page`. ``syncing``: a server's runs are still being fetched.
+    """A page of the runs at ``uri``; see `RunIndex.page`. ``syncing``: a server's runs are still being fetched;
+    ``away_since``: since when that server has not answered, so that these runs are of that time, else null.
 
     Raises:
         BadInput: there is nothing to sort by of that name, or ``uri`` is MLflow's file store.
@@ -40,7 +41,11 @@ def run_page(session: Session, uri: str, query: RunQuery) -> dict[str, Any]:
     """
     fed = _fed(session, uri)
     page = index_of(session, uri).page(query)
-    return {**page, "syncing": fed is not None and not fed.is_complete()}
+    return {
+        **page,
+        "syncing": fed is not None and not fed.is_complete(),
+        "away_since": fed.away_since() if fed is not None else None,
+    }
 
 
 def experiments(session: Session, uri: str) -> list[dict[str, Any]]:

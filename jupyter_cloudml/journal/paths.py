@@ -94,6 +94,11 @@ class JobPaths:
         return self.root / "run.json"
 
     @property
+    def environment(self) -> Path:
+        """The environment lock of the job, as its run has it; there once tracking has recorded it."""
+        return self.root / "environment.txt"
+
+    @property
     def interpreter(self) -> Path:
         """The path of the interpreter that runs the job, where it is not the one that submitted it."""
         return self.root / "interpreter"

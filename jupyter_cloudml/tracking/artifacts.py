@@ -22,9 +22,8 @@ def log_start(store: TrackingStore, run_id: str, spec: JobSpec, paths: JobPaths)
 
 
 def log_environment(store: TrackingStore, run_id: str, lock: str) -> None:
-    """The lock of the interpreter that the job was submitted from; nothing where it is not known."""
-    if lock:
-        store.log_text(run_id, lock, f"{FOLDER}/environment.txt")
+    """The lock of the interpreter that runs the job. Safe to repeat."""
+    store.log_text(run_id, lock, f"{FOLDER}/environment.txt")
 
 
 def log_end(store: TrackingStore, run_id: str, paths: JobPaths) -> None:

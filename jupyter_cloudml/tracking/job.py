@@ -12,7 +12,7 @@ from ..core import events
 from ..core.errors import CloudMLError, Corrupt, NotFound, Unavailable
 from ..core.spec import JobSpec
 from ..core.states import JobState
-from ..journal.atomic import read_json, write_json
+from ..journal.atomic import read_json, write_atomic, write_json
 from ..journal.paths import AGENT, MAIN_RANK, JobPaths
 from ..journal.reader import read_events
 from ..journal.registry import Registry
@@ -145,7 +145,9 @@ class TrackedJob:
         if self._cursors.dressed < _WITH_ENVIRONMENT:
             lock = self._lock(wait)
             if lock is not None:
-                artifacts.log_environment(store, run_id, lock)
+                if lock:
+                    write_atomic(self.paths.environment, lock.encode())
+                    artifacts.log_environment(store, run_id, lock)
                 self._cursors.set_dressed(_WITH_ENVIRONMENT)
 
     def _lock(self, wait: bool) -> str | None:

@@ -15,7 +15,6 @@ from typing import Any
 from ..journal.series import thinned
 from .run_index import LARGEST, MAX_POINTS
 
-EVERY_S = 5.0
 WHOLE_EVERY_S = 600.0
 _PAGE = 1000
 
@@ -54,13 +53,9 @@ class Copy:
             self._write(page, mark)
         with self._db:
             self._db.execute("BEGIN")
-            for table in ("latest_metrics", "params", "tags"):
-                self._db.execute(
-                    f"DELETE FROM {table} WHERE run_uuid IN (SELECT run_uuid FROM runs WHERE seen < ?)",  # noqa: S608
-                    (mark,),
-                )
-            self._db.execute("DELETE FROM runs WHERE seen < ?", (mark,))
+            self._forget("IN (SELECT run_uuid FROM runs WHERE seen < ?)", mark)
             self._note("complete", value=True)
+            self._note("synced_at", value=time.time())
 
     def take_new(self) -> None:
         """Copy what is new, and what ran when it was copied."""
@@ -75,7 +70,32 @@ class Copy:
             for run in page:
                 known.pop(run.info.run_id, None)
         for run_id in [key for key, status in known.items() if status == "RUNNING"][:_PAGE]:
-            self._write([self._client.get_run(run_id)], time.time_ns())
+            self._take_ended(run_id)
+        self._write([], 0)
+
+    def note_away(self) -> None:
+        """The server does not answer; since the first time that it did not."""
+        row = self._db.execute("SELECT value FROM state WHERE key = 'away'").fetchone()
+        since = json.loads(row[0])["since"] if row else time.time()
+        self._note("away", value={"since": since, "pid": os.getpid()})
+
+    def _take_ended(self, run_id: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            run = self._client.get_run(run_id)
+        except MlflowException as exc:
+            if exc.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            with self._db:  # removed for good, there and here
+                self._db.execute("BEGIN")
+                self._forget("= ?", run_id)
+        else:
+            self._write([run], time.time_ns())
+
+    def _forget(self, which: str, value: Any) -> None:
+        for table in ("latest_metrics", "params", "tags", "runs"):
+            self._db.execute(f"DELETE FROM {table} WHERE run_uuid {which}", (value,))  # noqa: S608
 
     def _take_experiments(self) -> list[str]:
         found, token = [], None
@@ -114,6 +134,7 @@ class Copy:
             for run in runs:
                 self._write_run(run, mark)
             self._note("synced_at", value=time.time())
+            self._db.execute("DELETE FROM state WHERE key = 'away'")
 
     def _write_run(self, run: Any, mark: int) -> None:
         info, run_id = run.info, run.info.run_id
@@ -164,13 +185,20 @@ def _answer_questions(client: Any) -> None:
     os._exit(0)
 
 
-def main(path: str) -> None:
+def main(path: str, every_s: float) -> None:
     """Copy until the process that started this one closes the pipe."""
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=os.environ["CLOUDML_FEED_URI"])
     threading.Thread(target=_answer_questions, args=(client,), daemon=True).start()
-    copy = Copy(Path(path), client)
+    try:
+        copy = Copy(Path(path), client)
+    except sqlite3.OperationalError:  # busy, or the disk refuses
+        raise
+    except sqlite3.DatabaseError:  # damaged; it is only a copy
+        for end in ("", "-wal", "-shm"):
+            Path(f"{path}{end}").unlink(missing_ok=True)
+        copy = Copy(Path(path), client)
     whole_at = 0.0
     while True:
         try:
@@ -179,10 +207,10 @@ def main(path: str) -> None:
                 whole_at = time.monotonic()
             else:
                 copy.take_new()
-        except Exception as exc:  # noqa: BLE001 - the outermost frame: the server is away, and asked again
-            print(f"{type(exc).__name__}: {exc}", file=sys.stderr)
-        time.sleep(EVERY_S)
+        except Exception:  # noqa: BLE001 - the outermost frame: the server is away, and asked again
+            copy.note_away()
+        time.sleep(every_s)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], float(sys.argv[2]))

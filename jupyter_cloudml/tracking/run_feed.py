@@ -17,22 +17,32 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from ..core.errors import Unavailable
 from .config import quiet_environment, without_userinfo
 
 LINGER_S = 60.0
+EVERY_S = 5.0
 FIRST_S = 30.0
-CURVES_S = 30.0
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+"""MLflow's own would try for minutes before it says that nobody answers."""
 
 
 class Feed:
-    """One server's feeder process, started when it is asked for and not there. Safe from many threads."""
+    """One server's feeder process, started when it is asked for and not there. Safe from many threads.
 
-    def __init__(self, uri: str, copy: Path, environ: Mapping[str, str]) -> None:
+    ``every_s``: how often the server is asked what is new.
+    """
+
+    def __init__(
+        self, uri: str, copy: Path, environ: Mapping[str, str], *, every_s: float = EVERY_S
+    ) -> None:
         self.uri, self.copy = uri, copy
-        self._environ = dict(environ)
+        self._every_s = every_s
+        self._environ = {**_PATIENCE, **environ}
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._timer: threading.Timer | None = None
 
@@ -45,15 +55,22 @@ class Feed:
         with self._lock:
             self._start()
         deadline = time.monotonic() + FIRST_S
-        while not self._state():
+        while "synced_at" not in (state := self._state()):
             process = self._process
             if process is None or process.poll() is not None or time.monotonic() > deadline:
+                raise self._away()
+            if state.get("away", {}).get("pid") == process.pid:
                 raise self._away()
             time.sleep(0.05)
 
     def is_complete(self) -> bool:
         """Whether every run of the server has been in the copy."""
         return bool(self._state().get("complete"))
+
+    def away_since(self) -> float | None:
+        """Since when the server has not answered, so that the copy is of that time; None while it does."""
+        away = self._state().get("away")
+        return float(away["since"]) if away else None
 
     def curves(self, run_ids: Collection[str], metric: str) -> dict[str, Any]:
         """Asked of the server each time: histories are not copied.
@@ -65,13 +82,13 @@ class Feed:
         with self._lock:
             self._start()
             process = self._process
-            if process is None or process.stdin is None or process.stdout is None:
-                raise self._away()
+        if process is None or process.stdin is None or process.stdout is None:
+            raise self._away()
+        question = {"runs": list(run_ids), "metric": metric}
+        with self._asking:
             try:
-                return _asked(
-                    process.stdin, process.stdout, {"runs": list(run_ids), "metric": metric}
-                )
-            except (OSError, ValueError) as exc:
+                return _asked(process.stdin, process.stdout, question)
+            except (OSError, ValueError) as exc:  # also when it was ended meanwhile
                 raise self._away() from exc
 
     def close(self) -> None:
@@ -98,7 +115,7 @@ class Feed:
             return
         quiet_environment(self._environ)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.run_copier", str(self.copy)],
+            [sys.executable, "-m", f"{__package__}.run_copier", str(self.copy), str(self._every_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -107,8 +124,9 @@ class Feed:
         )
 
     def _state(self) -> dict[str, Any]:
+        address = f"file:{quote(str(self.copy))}?mode=ro"
         try:
-            with contextlib.closing(sqlite3.connect(f"file:{self.copy}?mode=ro", uri=True)) as db:
+            with contextlib.closing(sqlite3.connect(address, uri=True, timeout=5)) as db:
                 rows = db.execute("SELECT key, value FROM state").fetchall()
         except sqlite3.Error:
             return {}

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import nbformat
@@ -90,6 +91,18 @@ async def test_details_tell_what_travelled_and_no_secret(ask, home, monkeypatch)
     assert details["spec"]["env"] == {"API_TOKEN": "…", "MODE": "fast"}
     assert "hush-hush" not in str(details)
     assert details["lineage"]["experiment"] == "Default"
+
+
+async def test_the_environment_is_the_lock_that_tracking_recorded(ask, home, monkeypatch):
+    monkeypatch.delenv("CLOUDML_FORWARDER")
+    job = await started("print(1)")
+
+    async def recorded() -> Any:
+        return (await ask(f"jobs/{job.id}/details"))["environment"]
+
+    lock = await until(recorded)
+    assert lock.startswith("# Python 3.")
+    assert f"\nmlflow=={version('mlflow')}\n" in lock
 
 
 async def test_a_job_is_cancelled_and_started_again(ask, home):

@@ -200,6 +200,7 @@ def test_cell_capture_environment_and_executed_cell_are_artifacts(home, forwarde
     assert home.artifact(job, "cell.py").read_text() == job.spec.source
     assert json.loads(home.artifact(job, "capture.json").read_text()) == {"values.X.blob": "x3-aa"}
     assert "\nmlflow==" in home.artifact(job, "environment.txt").read_text()
+    assert job.paths.environment.read_text() == home.artifact(job, "environment.txt").read_text()
     assert home.artifact(job, "cell.ipynb").read_text() == '{"cells": []}'
 
 
