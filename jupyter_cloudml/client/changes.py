@@ -25,7 +25,7 @@ _Mark = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """``changed``: ``id``, ``state``, ``updated_at``, ``elapsed_s``, ``progress`` of each job that did; ``counts`` by
+    """``changed``: ``id``, ``state``, ``updated_at``, ``elapsed_s``, ``progress``, ``run_id`` of each job that did; ``counts`` by
     state."""
 
     changed: list[dict[str, Any]]
@@ -117,6 +117,7 @@ class Changes:
                 "updated_at": max(row.updated_at, view.last_event_at or 0.0),
                 "elapsed_s": None if started is None else max(0.0, (ended or now) - started),
                 "progress": progress_now(view),
+                "run_id": row.run_id,
             }
 
     def _see_to_agent(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,12 +85,45 @@ def _notebook(path: Path, output: str, parameters: Mapping[str, Any]) -> str:
     _text(path)
     target = Path(output) if output else path.with_name(f"{path.stem}.executed.ipynb")
     return (
-        "import papermill\nfrom jupyter_cloudml.client.programs import strict_json\n"
-        f"try: _ = papermill.execute_notebook({str(path.absolute())!r}, {str(target.absolute())!r}, "
-        f"parameters={_code(dict(parameters))}, cwd={str(path.absolute().parent)!r}, progress_bar=False)\n"
-        f"finally: strict_json({str(target.absolute())!r})\n"
+        "from jupyter_cloudml.client.programs import execute_notebook\n"
+        f"execute_notebook({str(path.absolute())!r}, {str(target.absolute())!r}, "
+        f"{_code(dict(parameters))})\n"
         f"print('executed notebook:', {str(target.absolute())!r})"
     )
+
+
+def execute_notebook(path: str, target: str, parameters: Mapping[str, Any]) -> None:
+    """Execute a notebook in its own folder into ``target``, which is written also when a cell fails.
+
+    Its kernel is spoken to through sockets in a private folder where it can be, so that no other user can listen.
+    """
+    import papermill
+    from traitlets.config import Config
+
+    with tempfile.TemporaryDirectory(prefix="cloudml-") as sockets:
+        private = {"transport": "ipc", "ip": f"{sockets}/kernel"} if _speaks_ipc(path) else {}
+        try:
+            papermill.execute_notebook(
+                path,
+                target,
+                parameters=dict(parameters),
+                cwd=str(Path(path).parent),
+                progress_bar=False,
+                config=Config(KernelManager=private),
+            )
+        finally:
+            strict_json(target)
+
+
+def _speaks_ipc(path: str) -> bool:
+    """Python's kernels do where there are Unix sockets; of others it is not known."""
+    try:
+        metadata = json.loads(_text(Path(path))).get("metadata", {})
+    except ValueError:  # papermill has words of its own for that
+        return False
+    kernel, language = metadata.get("kernelspec", {}), metadata.get("language_info", {})
+    words = (kernel.get("language"), language.get("name"))
+    return os.name == "posix" and "python" in words
 
 
 def strict_json(path: str) -> None:

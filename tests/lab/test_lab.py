@@ -63,6 +63,11 @@ def test_a_notebook_is_run_as_a_job_from_the_file_browser(lab: LabPage, server: 
     dialog.get_by_role("button", name="Run").click()
     lab.page.get_by_role("button", name="Open job").click()
     expect(lab.page.locator("[data-state=SUCCEEDED]").first).to_be_visible()
+    page = lab.page.locator(".jp-cloudml-Page")
+    expect(page.get_by_role("log")).to_contain_text("executed notebook:")
+    expect(page.get_by_role("log")).not_to_contain_text("encryption")
+    expect(page.get_by_role("button", name="Open notebook")).to_be_visible()
+    expect(page.get_by_role("button", name="Show the cell")).to_have_count(0)
     lab.shot("run-notebook-page")
 
 

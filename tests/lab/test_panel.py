@@ -88,7 +88,7 @@ def test_two_runs_are_compared_side_by_side(lab: LabPage, server: LabServer) -> 
     lab.shot("panel-runs-chosen")
     lab.page.get_by_role("button", name="Compare").click()
     expect(lab.page.get_by_role("tab", name="Compare 2 runs")).to_be_visible()
-    page = lab.page.locator(".jp-cloudml-ComparePage")
+    page = lab.page.locator(".jp-cloudml-BesidePage")
     for text in ("slow-rate", "fast-rate", "rate"):
         expect(page.get_by_text(text).first).to_be_visible()
     expect(page.get_by_role("combobox", name="Metric")).to_have_value("loss")

@@ -271,6 +271,8 @@ export interface JobChange {
   updated_at: number;
   elapsed_s?: number | null;
   progress?: Progress[] | null;
+  /** Empty until MLflow has the run of the job. */
+  run_id?: string;
 }
 
 export interface JobChanges {

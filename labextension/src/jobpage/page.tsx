@@ -193,7 +193,7 @@ function Head(props: PageTools & { model: PageModel }): React.JSX.Element | null
             className="jp-cloudml-Button"
             onClick={() => onOpenCell(snapshot.notebook, snapshot.cell_id)}
           >
-            {trans.__('Show the cell')}
+            {snapshot.cell_id ? trans.__('Show the cell') : trans.__('Open notebook')}
           </button>
         )}
         {snapshot.run_id && onOpenRun && (

@@ -32,8 +32,8 @@ describe('the runs', () => {
   let changed: Signal<IJobStream, JobChanges>;
   let model: RunsModel;
 
-  const move = (id: string, state: JobState) =>
-    changed.emit({ seq: 1, changed: [{ id, state, updated_at: 1 }], counts: {} });
+  const move = (id: string, state: JobState, run_id = '') =>
+    changed.emit({ seq: 1, changed: [{ id, state, updated_at: 1, run_id }], counts: {} });
 
   beforeEach(async () => {
     jest.useFakeTimers();
@@ -78,6 +78,19 @@ describe('the runs', () => {
     move('x', 'RUNNING');
     await settled();
     expect(server.asked).toHaveLength(2);
+  });
+
+  it('are fetched when a job that goes on has got its run, and when that is heard of after its end', async () => {
+    move('x', 'RUNNING');
+    await settled();
+    move('x', 'RUNNING', 'r1');
+    await settled();
+    expect(server.asked).toHaveLength(3);
+    move('x', 'SUCCEEDED', 'r1');
+    await settled();
+    move('x', 'SUCCEEDED', 'r1');
+    await settled();
+    expect(server.asked).toHaveLength(5);
   });
 
   it('are left alone while nobody looks', async () => {

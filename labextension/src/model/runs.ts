@@ -3,7 +3,14 @@ import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { CloudMLApi } from '../api/client';
 import type { IJobStream } from '../api/stream';
-import { isFinal, type Experiment, type JobChanges, type Run, type RunQuery } from '../api/types';
+import {
+  isFinal,
+  type Experiment,
+  type JobChange,
+  type JobChanges,
+  type Run,
+  type RunQuery
+} from '../api/types';
 import { Loader, type Phase } from './loader';
 
 const PAGE = 200;
@@ -19,7 +26,7 @@ type Api = Pick<CloudMLApi, 'runs' | 'experiments'>;
 /**
  * The runs of an experiment, in the order of one metric. Sorting is the server's, over all runs; pages come when seen.
  *
- * Fetched again when a job ends or begins while somebody looks; never by the clock.
+ * Fetched again when a job begins, gets its run or ends while somebody looks; never by the clock.
  */
 export class RunsModel implements IDisposable {
   constructor(
@@ -187,12 +194,12 @@ export class RunsModel implements IDisposable {
   }
 
   private _take(_: unknown, { changed }: JobChanges): void {
-    const isMove = changed.some(one => this._states.get(one.id) !== one.state);
-    for (const { id, state } of changed) {
-      if (isFinal(state)) {
-        this._states.delete(id);
+    const isMove = changed.some(one => this._marks.get(one.id) !== markOf(one));
+    for (const one of changed) {
+      if (isFinal(one.state)) {
+        this._marks.delete(one.id);
       } else {
-        this._states.set(id, state);
+        this._marks.set(one.id, markOf(one));
       }
     }
     if (isMove) {
@@ -216,7 +223,7 @@ export class RunsModel implements IDisposable {
   private readonly _loader = new Loader();
   private readonly _changed = new Signal<this, void>(this);
   private readonly _chosen = new Map<string, Run>();
-  private readonly _states = new Map<string, string>();
+  private readonly _marks = new Map<string, string>();
   private _runs: (Run | undefined)[] = [];
   private _pages = new Set<number>();
   private _metrics: readonly string[] = [];
@@ -228,4 +235,9 @@ export class RunsModel implements IDisposable {
   private _isVisible = false;
   private _isStale = true;
   private _isDisposed = false;
+}
+
+/** What the table of runs shows of a job's way. */
+function markOf({ state, run_id }: JobChange): string {
+  return `${state} ${run_id ?? ''}`;
 }

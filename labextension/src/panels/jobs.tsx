@@ -116,7 +116,8 @@ function menuOf(row: JobRow, { cloudml, commands }: Host): Menu {
   const { id, notebook, cell_id, run_id } = row;
   const isOver = isFinal(row.state);
   add(CommandIDs.openJob, trans.__('Open Job Page'), { id });
-  add(CommandIDs.openCell, trans.__('Show Cell'), { notebook, cell_id }, !!notebook);
+  const place = cell_id ? trans.__('Show Cell') : trans.__('Open Notebook');
+  add(CommandIDs.openCell, place, { notebook, cell_id }, !!notebook);
   add(CommandIDs.openRun, trans.__('Open Run in MLflow'), { run_id }, !!run_id);
   menu.addItem({ type: 'separator' });
   add(CommandIDs.pullJob, trans.__('Pull Results into the Notebook'), { id }, isOver);

@@ -90,7 +90,10 @@ export const commands: JupyterFrontEndPlugin<void> = {
     });
 
     commands.addCommand(CommandIDs.openCell, {
-      label: trans.__('Show the Cell of a Job'),
+      label: args =>
+        args.notebook && !args.cell_id
+          ? trans.__('Open the Notebook of a Job')
+          : trans.__('Show the Cell of a Job'),
       describedBy: {
         args: {
           type: 'object',
@@ -103,8 +106,8 @@ export const commands: JupyterFrontEndPlugin<void> = {
         told(trans.__('The cell cannot be shown'), async () => {
           const path = contentsPath(String(args.notebook), PageConfig.getOption('serverRoot'));
           const widget: unknown = await commands.execute('docmanager:open', { path });
-          if (widget instanceof NotebookPanel) {
-            await showCell(widget, String(args.cell_id ?? ''), trans);
+          if (widget instanceof NotebookPanel && args.cell_id) {
+            await showCell(widget, String(args.cell_id), trans);
           }
         })
     });
