@@ -26,7 +26,8 @@ TOKEN = "of-this-test"
 WAITS = """
 import pathlib, time
 print("before", flush=True)
-while not pathlib.Path({gate!r}).exists():
+ends_at = time.monotonic() + 300  # also where the test has failed
+while not pathlib.Path({gate!r}).exists() and time.monotonic() < ends_at:
     time.sleep(0.02)
 print("after")
 """
