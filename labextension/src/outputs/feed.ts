@@ -5,7 +5,8 @@ import type { CloudMLApi } from '../api/client';
 import { OutputFold } from './fold';
 import { Paced } from './paced';
 
-const GAP_MS = 250;
+/** Together with the 100 ms of the server: what is printed is seen within 300. */
+const GAP_MS = 100;
 
 /** The output of one job, brought by offset: each byte of the journal once, none left out, whatever breaks in between. */
 export class OutputFeed implements IDisposable {

@@ -10,6 +10,7 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { JobPage } from '../jobpage/widget';
 import { cloudmlIcon } from '../panels/icon';
 import { CommandIDs, ICloudML } from '../tokens';
+import { addToMain } from './place';
 
 const JOB_ID = /^[0-9a-f]{12}$/;
 
@@ -90,7 +91,7 @@ export const jobPage: JupyterFrontEndPlugin<void> = {
           await tracker.add(widget);
         }
         if (!widget.isAttached) {
-          shell.add(widget, 'main');
+          addToMain(shell, widget);
         }
         shell.activateById(widget.id);
         return widget;

@@ -12,6 +12,7 @@ import { Panel, type Widget } from '@lumino/widgets';
 import { PanelSettings } from '../model/settings';
 import { cloudmlIcon } from '../panels/icon';
 import { CommandIDs, ICloudML } from '../tokens';
+import { addToMain } from './place';
 
 const ID = 'jupyter-cloudml:panel';
 
@@ -43,7 +44,7 @@ export const panel: JupyterFrontEndPlugin<void> = {
           if (isOpen) {
             page.dispose();
           } else {
-            app.shell.add(page, 'main');
+            addToMain(app.shell, page);
           }
           app.shell.activateById(page.id);
         }
