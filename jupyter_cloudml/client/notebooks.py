@@ -59,7 +59,11 @@ def inside(root: Path, path: Any) -> Path:
     if not isinstance(path, str) or not path or "\0" in path:
         raise BadInput(f"{path!r} is not a path")
     top = root.resolve()
-    found = (top / path.lstrip("/")).resolve()
+    try:
+        found = (top / path.lstrip("/")).resolve()
+        found.exists()
+    except (OSError, ValueError) as exc:  # too long, or no text that a file system could hold
+        raise BadInput(f"{path[:80]!r} is not a path") from exc
     if not found.is_relative_to(top):
         raise BadInput(f"{path!r} lies outside of the server's folder")
     return found

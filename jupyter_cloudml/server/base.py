@@ -133,8 +133,9 @@ class Handler(APIHandler):
         text = self.word(name)
         if not text:
             return default
-        if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= most:
-            raise self.bad(f"{name}={text!r} is not a whole number from {least} to {most}")
+        is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+        if not is_number or not least <= int(text) <= most:
+            raise self.bad(f"{name}={text[:40]!r} is not a whole number from {least} to {most}")
         return int(text)
 
     def body(self) -> dict[str, Any]:

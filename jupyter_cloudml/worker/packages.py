@@ -98,11 +98,19 @@ def wanted_lines(text: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def ensure(text: str, root: Path, base: Base, environ: Mapping[str, str], say: Say) -> Environment:
+def ensure(
+    text: str,
+    root: Path,
+    base: Base,
+    environ: Mapping[str, str],
+    say: Say,
+    clean: Callable[[str], str],
+) -> Environment:
     """The environment in which ``text`` (a requirements file) is installed; made when there is none.
 
     Many callers make it once: the others wait. A caller that is killed leaves nothing that is taken for whole.
-    ``environ`` is pip's (its index, its proxy); ``say`` gets a word of where it stands now and then.
+    ``environ`` is pip's (its index, its proxy); ``say`` gets a word of where it stands now and then;
+    ``clean`` takes secrets out of every line of pip's.
 
     Raises:
         CannotInstall: pip refuses; the message names the requirement and holds pip's last lines.
@@ -114,7 +122,7 @@ def ensure(text: str, root: Path, base: Base, environ: Mapping[str, str], say: S
 
     def make(folder: Path) -> str:
         say(installing)
-        return _make(folder, text, base, environ, _after(say, installing))
+        return _make(folder, text, base, environ, _after(say, installing), clean)
 
     try:
         while True:
@@ -195,7 +203,14 @@ def _new_folder(paths: EnvironmentPaths) -> Iterator[Path]:
         raise
 
 
-def _make(folder: Path, text: str, base: Base, environ: Mapping[str, str], say: Say) -> str:
+def _make(
+    folder: Path,
+    text: str,
+    base: Base,
+    environ: Mapping[str, str],
+    say: Say,
+    clean: Callable[[str], str],
+) -> str:
     try:
         venv.EnvBuilder(symlinks=True, with_pip=False).create(folder)
     except SystemExit as exc:  # how venv says that it will not
@@ -206,7 +221,7 @@ def _make(folder: Path, text: str, base: Base, environ: Mapping[str, str], say: 
         (packages / _BEHIND).write_text("\n".join(lines) + "\n", encoding="utf-8")
     wish = folder / "requirements.txt"
     wish.write_text(text, encoding="utf-8")
-    return pip.install(wish, environment_python, base.python, environ, say)
+    return pip.install(wish, environment_python, base.python, environ, say, clean)
 
 
 def _after(say: Say, head: str) -> Say:

@@ -31,6 +31,7 @@ _UV_NAMES = {"PIP_INDEX_URL": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"), "PIP_EXTRA_I
 _WAY_OUT = "correct that line of the requirements file, or install it in the kernel's environment"
 _OFFLINE = re.compile(
     r"NewConnectionError|Name or service not known|name resolution|ConnectTimeout|ProxyError|Network is unreachable"
+    r"|Retrying \(|RemoteDisconnected|Read ?[Tt]imed? ?out"
 )
 _STEPS = re.compile(r"(Downloading|Collecting|Building wheel|Installing collected packages)\b.*")
 
@@ -41,10 +42,12 @@ def install(
     base_python: str,
     environ: Mapping[str, str],
     say: Callable[[str], None],
+    clean: Callable[[str], str],
 ) -> str:
     """Install the requirements file ``wish`` into the environment of ``python``; what is new, in pip's words.
 
-    pip's own output goes to standard output (the job's ``worker.log``) as it comes. Whatever ends this call early ends
+    pip's own output goes to standard output (the job's ``worker.log``) as it comes, each line through ``clean``, which
+    takes secrets out. Whatever ends this call early ends
     pip too.
 
     Raises:
@@ -55,7 +58,7 @@ def install(
     pip = _pip_for(python, base_python, environ)
     argv = [*pip, "install", "--no-input", "--no-user", "--progress-bar", "off"]
     argv += ["--disable-pip-version-check", "--no-color", "-r", str(wish)]
-    code, lines = _run(argv, environ, say)
+    code, lines = _run(argv, environ, say, clean)
     if code != 0:
         raise CannotInstall(
             "\n".join([f"-r: {what_failed(lines)}", *list(lines)[-TAIL:]]), hint=_WAY_OUT
@@ -90,7 +93,11 @@ def what_failed(lines: Iterable[str]) -> str:
     ):
         if found := re.search(pattern, text):
             return sentence.format(found[1].strip().rstrip("."))
-    said = [line for line in text.splitlines() if line.strip()]
+    said = [
+        line
+        for line in text.splitlines()
+        if line.strip() and not line.startswith(("Looking in", "WARNING"))
+    ]
     errors = [line for line in said if line.startswith("ERROR:")]
     return (
         f"pip failed: {(errors or said or ['it said nothing'])[-1].removeprefix('ERROR:').strip()}"
@@ -124,7 +131,10 @@ def _pip_for(python: Path, base_python: str, environ: Mapping[str, str]) -> list
 
 
 def _run(
-    argv: list[str], environ: Mapping[str, str], say: Callable[[str], None] = lambda _: None
+    argv: list[str],
+    environ: Mapping[str, str],
+    say: Callable[[str], None] = lambda _: None,
+    clean: Callable[[str], str] = lambda line: line,
 ) -> tuple[int, deque[str]]:
     """The exit code and the last lines; the process is gone when this returns or raises."""
     lines: deque[str] = deque(maxlen=400)
@@ -142,7 +152,7 @@ def _run(
         try:
             assert process.stdout is not None
             for line in process.stdout:
-                line = masked(line.rstrip())
+                line = clean(masked(line.rstrip()))
                 lines.append(line)
                 os.write(1, f"{line}\n".encode())
                 if _STEPS.fullmatch(line.strip()):

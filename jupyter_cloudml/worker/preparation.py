@@ -102,8 +102,13 @@ def prepare(paths: JobPaths, told: Handover, lease: Lease) -> int | None:
             )
             return 130
         except CloudMLError as exc:
-            _say_failed(writer, paths, exc, Redactor(told.secrets))
+            _say_failed(writer, paths, exc, _redactor(told))
             return 1
+
+
+def _redactor(told: Handover) -> Redactor:
+    """For all that is written before the cell: nothing that lies on no disk may come there by pip's words."""
+    return Redactor({**(told.environ or {}), **told.secrets})
 
 
 def settle_in() -> list[str]:
@@ -134,18 +139,23 @@ def _environment(
     from . import packages  # loads subprocess and venv, which few jobs need
 
     begun = time.monotonic()
+    redactor = _redactor(told)
     environment = packages.ensure(
         spec.requirements,
         packages.root_for(paths, environ),
         packages.Base.here(),
         {**environ, **(told.environ or {}), **told.secrets},
-        lambda word: writer.append(events.STATE, state=JobState.STARTING, reason=word),
+        lambda word: writer.append(
+            events.STATE, state=JobState.STARTING, reason=redactor.text(word)
+        ),
+        redactor.text,
     )
     write_atomic(paths.interpreter, str(environment.python).encode())
     if environment.news:
         took_s = time.monotonic() - begun
         writer.append(
-            events.NOTE, text=f"installed for this job: {environment.news} ({took_s:.1f} s)"
+            events.NOTE,
+            text=redactor.text(f"installed for this job: {environment.news} ({took_s:.1f} s)"),
         )
     return environment
 
@@ -183,7 +193,8 @@ def _say_failed(
     if paths.cancel.exists():
         writer.append(events.STATE, state=JobState.CANCELLED)
         return
-    error = {"type": type(exc).__name__, "message": redactor.text(exc.message), "hint": exc.hint}
+    error = {"type": type(exc).__name__, "message": redactor.text(exc.message)}
+    error["hint"] = redactor.text(exc.hint)
     writer.append(events.STATE, state=JobState.FAILED, error=error)
 
 

@@ -112,6 +112,21 @@ def test_a_secret_and_the_slots_are_kept_over_the_installation(place: Place, whe
     assert printed(place, job) == "12 ***MY_TOKEN***\n"
 
 
+@pytest.mark.parametrize("version", ["1.0", "3"], ids=["installed", "refused"])
+def test_a_value_that_lies_on_no_disk_does_not_come_there_by_pips_words(
+    place: Place, wheels: Path, tmp_path: Path, version: str
+) -> None:
+    hidden = "s3cr3t-part-of-a-path"
+    (tmp_path / hidden).symlink_to(wheels)
+    wish = f"--no-index\n--find-links {tmp_path}/${{MY_TOKEN}}\ntinything=={version}\n"
+    job = place.queue("import tinything", requirements=wish, secrets=("MY_TOKEN",))
+    place.nudge(job=job, secrets={"MY_TOKEN": hidden})
+    state = JobState.SUCCEEDED if version == "1.0" else JobState.FAILED
+    assert place.ended(job).state is state
+    files = [path for path in place.home.root.rglob("*") if path.is_file()]
+    assert [path for path in files if hidden.encode() in path.read_bytes()] == []
+
+
 def test_a_requirement_that_does_not_exist_fails_in_one_sentence_with_pips_last_lines(
     place: Place, wheels: Path
 ) -> None:

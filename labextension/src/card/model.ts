@@ -180,7 +180,7 @@ export class JobModel implements IDisposable {
       this._hear(await this._server.api.job(this.jobId, this._abort.signal));
       this._error = '';
     } catch (error) {
-      this._isUnknown = error instanceof ApiError && error.status === 404;
+      this._isUnknown = error instanceof ApiError && (error.status === 404 || error.status === 400);
       this._error = error instanceof Error ? error.message : String(error);
     }
     if (!this._isDisposed) {

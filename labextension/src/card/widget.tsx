@@ -15,6 +15,7 @@ import { JobModel, type Server } from './model';
 import { plainBundle } from './plain';
 import { asUntrusted } from './safe';
 import { isNotice, Slot } from './slot';
+import { storedSnapshot } from './stored';
 import { DrawnOutputs } from './tail';
 import { CardView, type CardAction } from './view';
 import { Visibility } from './visibility';
@@ -43,7 +44,11 @@ export class JobCard extends Panel implements IRenderMime.IRenderer {
 
   /** Called for the stored card first, and for every update that the kernel sends. */
   renderModel(mime: IRenderMime.IMimeModel): Promise<void> {
-    const snapshot = mime.data[MIME] as unknown as JobSnapshot;
+    const snapshot = storedSnapshot(mime.data[MIME]);
+    if (snapshot === null) {
+      this._showText(mime);
+      return Promise.resolve();
+    }
     this._marks = marksOf(mime.metadata);
     if (this._model === null || this._model.jobId !== snapshot.id) {
       this._model?.dispose();
@@ -56,6 +61,12 @@ export class JobCard extends Panel implements IRenderMime.IRenderer {
     }
     this._arrange();
     return Promise.resolve();
+  }
+
+  /** A card that is none: the words that it carries beside it. */
+  private _showText(mime: IRenderMime.IMimeModel): void {
+    const text = mime.data['text/plain'];
+    this.node.textContent = typeof text === 'string' ? text : '';
   }
 
   override dispose(): void {
