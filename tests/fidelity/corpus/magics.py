@@ -180,7 +180,8 @@ import time
 status = subprocess.run("echo direct; sleep 0.2", shell=True).returncode
 time.sleep(0.3)
 # %%
-os_out = __import__("os").system("echo via-os-system")
+os_out = __import__("os").system("echo via-os-system; sleep 0.2")
+time.sleep(0.3)
 os_out
 # %%
 %%writefile notes.md
