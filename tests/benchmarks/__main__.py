@@ -8,7 +8,7 @@ import sys
 
 from . import harness
 
-ALL = ("shipping", "launch", "training", "agent")
+ALL = ("shipping", "launch", "training", "agent", "registry", "runs", "server", "live")
 
 
 def main(names: list[str]) -> int:
