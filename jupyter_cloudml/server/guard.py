@@ -1,13 +1,14 @@
-"""Runs a program that must end with the one who started it: ``python -m jupyter_cloudml.server.guard ARGV…``.
+"""Runs a program that must end with the one who started it: ``python -m jupyter_cloudml.server.guard FOLDER ARGV…``.
 
 The starter holds a pipe to our stdin. When it is closed, by will or because the starter was killed, the program and all
-its helpers are ended; when the program ends by itself, so do we.
+its helpers are ended, and ``FOLDER``, which was theirs alone, is removed; when the program ends by itself, so do we.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,18 +17,20 @@ import threading
 _GRACE_S = 3.0
 
 
-def main(argv: list[str]) -> int:
-    """Run ``argv`` in this process's group (we lead it); its exit code."""
+def main(arguments: list[str]) -> int:
+    """Run the program in this process's group (we lead it); its exit code."""
+    folder, *argv = arguments
     program = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
-    threading.Thread(target=_end_with_stdin, args=(program,), daemon=True).start()
+    threading.Thread(target=_end_with_stdin, args=(program, folder), daemon=True).start()
     code = program.wait()
     _end_group(signal.SIGKILL)  # helpers that outlived the program, and ourselves
     return code
 
 
-def _end_with_stdin(program: subprocess.Popen[bytes]) -> None:
+def _end_with_stdin(program: subprocess.Popen[bytes], folder: str) -> None:
     while os.read(0, 4096):
         pass
+    shutil.rmtree(folder, ignore_errors=True)  # first: we end with the program
     program.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         program.wait(_GRACE_S)

@@ -216,7 +216,7 @@ def _started(
     path = f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', '')}"
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.guard", *argv],
+            [sys.executable, "-m", f"{__package__}.guard", str(folder), *argv],
             cwd=cwd,
             stdin=subprocess.PIPE,
             stdout=log,

@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks [shipping launch training agent]``: a JSON line per figure; exit 1 when a bound is missed."""
+"""``python -m tests.benchmarks [NAME …]``: a JSON line per figure; exit 1 when a bound is missed."""
 
 from __future__ import annotations
 

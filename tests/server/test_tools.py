@@ -71,7 +71,7 @@ def sleeper(folder: Path) -> Tool:
     """A tool that does nothing for long."""
     argv = [sys.executable, "-c", "import time; time.sleep(600)"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "jupyter_cloudml.server.guard", *argv],
+        [sys.executable, "-m", "jupyter_cloudml.server.guard", str(folder), *argv],
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
@@ -90,11 +90,14 @@ def test_an_idle_tool_ends(tmp_path):
         tools.close()
 
 
-def test_a_tool_ends_when_the_server_is_killed(tmp_path):
+def test_a_tool_ends_when_the_server_is_killed_and_leaves_no_folder(tmp_path):
+    folder = tmp_path / "tool"
+    folder.mkdir()
+    (folder / "log").touch()
     code = (
         "import subprocess, sys, time\n"
         "argv = [sys.executable, '-c', 'import time; time.sleep(600)']\n"
-        "guard = [sys.executable, '-m', 'jupyter_cloudml.server.guard', *argv]\n"
+        f"guard = [sys.executable, '-m', 'jupyter_cloudml.server.guard', {str(folder)!r}, *argv]\n"
         "p = subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True)\n"
         "print(p.pid, flush=True)\n"
         "time.sleep(600)\n"
@@ -109,6 +112,7 @@ def test_a_tool_ends_when_the_server_is_killed(tmp_path):
         server.kill()
     _, alive = psutil.wait_procs(members, timeout=30)
     assert [p for p in alive if p.status() != psutil.STATUS_ZOMBIE] == []
+    assert not folder.exists()
 
 
 async def test_a_folder_outside_is_refused_and_a_missing_tensorboard_is_said(
