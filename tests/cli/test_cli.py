@@ -110,7 +110,7 @@ def test_a_notebook_gets_the_parameters_of_the_file_and_p_wins(tmp_path):
             arguments=(),
             words={"params_file": str(params), "params": {"lr": 0.1}},
         )
-    assert "parameters={'lr': 0.1, 'epochs': 3, 'label': '1'}" in sent[0].text
+    assert ", {'lr': 0.1, 'epochs': 3, 'label': '1'})\n" in sent[0].text
 
 
 def test_a_notebook_gets_dates_as_text_and_odd_numbers_and_stays_json(cli, tmp_path):
