@@ -8,7 +8,10 @@
     │   ├── CannotTravel    a value that no codec can carry
     │   └── TooLarge        a value above the target's limit
     ├── NotInstalled        an extra is missing
-    ├── NotFound            no such job, value, checkpoint
+    ├── NotFound            no such job, value, checkpoint, bucket, object
+    ├── PermissionDenied    who asks may not do that
+    │   └── Unauthorised    the credentials are missing, wrong or expired
+    ├── Conflict            somebody else was first: a precondition does not hold
     ├── JobFailed           the job ended without a result; the exception of the cell is ``__cause__`` where known
     │   └── MemoryExceeded  it used more than its ``--memory``
     │   └── RuntimeExceeded it ran longer than its ``--max-runtime``
@@ -82,9 +85,27 @@ class NotInstalled(CloudMLError):
 
 
 class NotFound(CloudMLError):
-    """No job, value, checkpoint or file of that name."""
+    """No job, value, checkpoint, file, bucket or object of that name."""
 
     code = "not-found"
+
+
+class PermissionDenied(CloudMLError):
+    """Who asks is known and may not do that."""
+
+    code = "permission-denied"
+
+
+class Unauthorised(PermissionDenied):
+    """The credentials are missing, wrong or expired."""
+
+    code = "unauthorised"
+
+
+class Conflict(CloudMLError):
+    """A precondition does not hold: the object is there already, or is no longer what the caller saw."""
+
+    code = "conflict"
 
 
 class JobFailed(CloudMLError):

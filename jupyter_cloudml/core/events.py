@@ -9,6 +9,8 @@ output     ``output``: an nbformat output (stream, display_data, execute_result,
 metric     ``m`` {name: float}, ``s`` step (int)
 param      ``p`` {name: text}
 tag        ``p`` {name: text}
+dataset    ``name``, ``digest``, ``source_type``, ``source``, ``schema``, ``profile`` (the last three JSON texts),
+           ``context``: a dataset of MLflow that the job read or made
 progress   ``id``, ``n``, ``total`` (null when unknown), ``desc``; ``n == total`` or ``done`` ends it
 checkpoint ``step``, ``uri``
 resource   ``cpu`` (% of one core), ``rss`` (bytes), ``gpus`` [{``i``, ``util`` %, ``mem``, ``mem_total``
@@ -26,6 +28,7 @@ OUTPUT = "output"
 METRIC = "metric"
 PARAM = "param"
 TAG = "tag"
+DATASET = "dataset"
 PROGRESS = "progress"
 CHECKPOINT = "checkpoint"
 RESOURCE = "resource"

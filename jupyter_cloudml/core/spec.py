@@ -55,6 +55,7 @@ class JobSpec:
 
     ``inputs`` None: capture what the cell reads; a tuple restricts or adds (``-i``).
     ``outputs`` None: bring home what it bound and changed; ``()`` is ``--no-return``; names restrict (``-o``).
+    ``prep`` is not empty for a preparation: what ``prep.request`` made of ``%%cloudprep``; ``source`` is SQL or Python.
     """
 
     id: str
@@ -76,6 +77,7 @@ class JobSpec:
     tracking_uri: str = ""
     retries: int = 0
     max_runtime_s: float = 0.0
+    prep: dict[str, Any] = field(default_factory=dict)
     checkpoint_uri: str = ""
     resume_from: str = ""
     autolog: bool = False

@@ -21,6 +21,8 @@ _HOMES = {
     "RemoteTargetSuite": "target_suite",
     "FakeCluster": "fakes",
     "FakeTarget": "fakes",
+    "StoreSuite": "stores",
+    "FaultyProxy": "proxy",
     "SlowCarrier": "links",
     "FlakyCarrier": "links",
     "make_job": "jobs",

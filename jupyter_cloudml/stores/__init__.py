@@ -1,0 +1,1 @@
+"""The one way to bytes: ``s3://``, ``gs://``, ``az://`` and ``file://`` behind one port (``port.py``)."""

@@ -1,0 +1,1 @@
+"""``az://``: Azure Blob Storage, and what speaks its API under another address."""

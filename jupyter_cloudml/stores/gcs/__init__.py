@@ -1,0 +1,1 @@
+"""``gs://``: Google Cloud Storage, and what speaks its API under another address."""

@@ -1,0 +1,69 @@
+"""A part of a file that is being sent: a file object for any client, and a way past Python for one that has a socket."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+
+from .checksums import Crc
+
+_BLOCK = 256 << 10
+
+
+class Slice(io.RawIOBase):
+    """``length`` bytes of the open file ``fd`` from ``start``; several may share one ``fd``, each has its own place."""
+
+    def __init__(self, fd: int, start: int, length: int) -> None:
+        super().__init__()
+        self.fd, self.start, self.length = fd, start, length
+        self._place = 0
+
+    def __len__(self) -> int:
+        return self.length
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.length}[whence]
+        self._place = min(max(base + offset, 0), self.length)
+        return self._place
+
+    def read(self, size: int | None = -1) -> bytes:
+        rest = self.length - self._place
+        wanted = rest if size is None or size < 0 else min(size, rest)
+        data = os.pread(self.fd, wanted, self.start + self._place)
+        self._place += len(data)
+        return data
+
+    def checksum(self, crc: Crc) -> int:
+        """Of all its bytes, wherever its place is."""
+        value, position, end = 0, self.start, self.start + self.length
+        while position < end:
+            data = os.pread(self.fd, min(_BLOCK, end - position), position)
+            if not data:
+                break
+            value = crc.extend(value, data)
+            position += len(data)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What tells that a file is still the same."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, fd: int) -> State:
+        status = os.fstat(fd)
+        return cls(status.st_size, status.st_mtime_ns, status.st_ino)

@@ -1,0 +1,193 @@
+"""One large file to one object: parallel parts under an upload id, resumed, checksummed, published by the last call."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ...core.errors import CloudMLError, Conflict, Corrupt, NotFound, Unavailable
+from ..disk import disk_errors
+from ..port import ObjectInfo, Progress
+from .checksums import Crc, best_crc
+from .memo import Memo
+from .source import Slice, State
+from .workers import Stop, Told, work_off
+
+RETRIES = 4
+_FIRST_PAUSE_S = 0.2
+_MOST_PARTS = 9_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentPart:
+    """A part that the store has: its number from 1, the store's word for it, its checksum and length."""
+
+    number: int
+    etag: str
+    crc: int
+    length: int
+
+
+class Multipart(Protocol):
+    """How one store takes one object in parts. Nothing shows under the key before ``complete``.
+
+    Backend authors: errors are those of ``core.errors``; ``send`` may be repeated for a number, the last one counts.
+    """
+
+    def begin(self, crc: Crc) -> str:
+        """The id of a new upload."""
+        ...
+
+    def send(self, upload: str, number: int, body: Slice, crc: Crc, value: int) -> str:
+        """Store one part whose checksum is ``value``; the store's word for it. ``Corrupt`` when it arrived otherwise."""
+        ...
+
+    def sent(self, upload: str) -> Mapping[int, tuple[str, int]]:
+        """The parts that are there: number → (the store's word, length). ``NotFound`` when the upload is gone."""
+        ...
+
+    def complete(self, upload: str, parts: list[SentPart], crc: Crc, value: int) -> ObjectInfo:
+        """Make the object of its parts; ``value`` is the checksum of all. ``Conflict`` when a precondition fails."""
+        ...
+
+    def abort(self, upload: str) -> None:
+        """Throw the parts away."""
+        ...
+
+
+def upload(
+    uri: str,
+    source: Path,
+    multipart: Multipart,
+    *,
+    progress: Progress | None = None,
+    resume: bool = True,
+    part_bytes: int = 16 << 20,
+    threads: int = 8,
+) -> ObjectInfo:
+    """See ``Store.put``. What was begun and cannot be resumed is aborted.
+
+    Raises:
+        Conflict: a precondition fails, or the file changed while it was sent; nothing of it is under the key.
+        Unavailable: the link broke too often; what was sent stays in the store for the next call.
+    """
+    with disk_errors(source):
+        fd = os.open(source, os.O_RDONLY)
+    try:
+        return _upload(uri, source, fd, multipart, progress, resume, part_bytes, threads)
+    finally:
+        os.close(fd)
+
+
+def _upload(
+    uri: str,
+    source: Path,
+    fd: int,
+    multipart: Multipart,
+    progress: Progress | None,
+    resume: bool,
+    part_bytes: int,
+    threads: int,
+) -> ObjectInfo:
+    state, crc = State.of(fd), best_crc()
+    part_bytes = max(part_bytes, -(-state.size // _MOST_PARTS))
+    memo = Memo.open(uri, source, state, part_bytes, crc.name, resume=resume)
+    try:
+        if memo.stale:
+            with contextlib.suppress(CloudMLError):
+                multipart.abort(memo.stale)
+        known = _known(memo, multipart, state.size, part_bytes)
+        if not memo.upload:
+            memo.begin(multipart.begin(crc))
+        job = _Job(multipart, memo.upload, fd, crc, memo, Told(progress), Stop())
+        job.told(sum(part.length for part in known))
+        parts = job.send_all(_cut(state.size, part_bytes, {part.number for part in known}), threads)
+        if State.of(fd) != state:
+            raise Conflict(f"{str(source)!r} changed while it was sent", hint="send it again")
+        every = sorted([*known, *parts], key=lambda part: part.number)
+        whole = crc.join((part.crc, part.length) for part in every)
+        info = multipart.complete(memo.upload, every, crc, whole)
+    except BaseException as exc:
+        if not (resume and _may_resume(exc)):
+            _abort(memo, multipart)
+        raise
+    else:
+        memo.forget()
+        return info
+    finally:
+        memo.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    multipart: Multipart
+    upload: str
+    fd: int
+    crc: Crc
+    memo: Memo
+    told: Told
+    stop: Stop
+
+    def send_all(self, missing: list[tuple[int, int, int]], threads: int) -> list[SentPart]:
+        return work_off(self._send, missing, threads=threads, stop=self.stop)
+
+    def _send(self, item: tuple[int, int, int]) -> SentPart:
+        number, start, length = item
+        body = Slice(self.fd, start, length)
+        value = body.checksum(self.crc)
+        for failures in range(RETRIES + 1):
+            try:
+                body.seek(0)
+                etag = self.multipart.send(self.upload, number, body, self.crc, value)
+                break
+            except (Unavailable, Corrupt):
+                if failures == RETRIES:
+                    raise
+                self.stop.pause(_FIRST_PAUSE_S * 2**failures)
+        part = SentPart(number=number, etag=etag, crc=value, length=length)
+        self.memo.sent(part.number, part.etag, part.crc)
+        self.told(length)
+        return part
+
+
+def _known(memo: Memo, multipart: Multipart, size: int, part_bytes: int) -> list[SentPart]:
+    """The parts of an earlier call that the store still has, as the memo remembers them."""
+    if not memo.upload:
+        return []
+    try:
+        there = multipart.sent(memo.upload)
+    except NotFound:
+        memo.restart()
+        return []
+    lengths = {number: length for number, _, length in _cut(size, part_bytes, set())}
+    return [
+        SentPart(number=number, etag=etag, crc=crc, length=lengths[number])
+        for number, (etag, crc) in memo.parts.items()
+        if there.get(number) == (etag, lengths.get(number))
+    ]
+
+
+def _cut(size: int, part_bytes: int, without: set[int]) -> list[tuple[int, int, int]]:
+    """Number, start and length of every part."""
+    starts = range(0, size, part_bytes)
+    return [
+        (number, start, min(part_bytes, size - start))
+        for number, start in enumerate(starts, 1)
+        if number not in without
+    ]
+
+
+def _may_resume(exc: BaseException) -> bool:
+    return not isinstance(exc, (Conflict, Corrupt, NotFound))
+
+
+def _abort(memo: Memo, multipart: Multipart) -> None:
+    """As well as it can be done: a store that does not answer keeps the parts until its own rules remove them."""
+    if memo.upload:
+        with contextlib.suppress(CloudMLError):
+            multipart.abort(memo.upload)
+    memo.forget()
