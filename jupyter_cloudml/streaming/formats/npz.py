@@ -1,0 +1,69 @@
+"""``.npz``: arrays with one first axis, the sample; a column each. A unit is a whole file."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...core.errors import BadInput, Corrupt
+from ..ranged import RangedFile
+from ..shards import Found, Reading, Shard, Unit
+
+if TYPE_CHECKING:
+    from ...stores.port import ObjectInfo, Store
+
+SUFFIXES = (".npz",)
+
+
+def find(store: Store, info: ObjectInfo, shard: int, columns: Sequence[str] | None) -> Found:
+    """One unit, by the directory of the archive and the arrays' headers."""
+    try:
+        with zipfile.ZipFile(io.BufferedReader(RangedFile(store, info), 64 << 10)) as archive:
+            names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+            shapes = {name: _shape(archive, name) for name in names}
+    except (zipfile.BadZipFile, ValueError) as exc:
+        raise BadInput(f"{info.key!r} is not an .npz file: {exc}", hint="np.savez") from exc
+    for name in columns or ():
+        if name not in shapes:
+            raise BadInput(
+                f"{info.key!r} has no array {name!r}", hint="it has " + ", ".join(shapes)
+            )
+    kept = {name: shapes[name] for name in (columns or shapes)}
+    rows = {shape[0] if shape else -1 for shape, _ in kept.values()}
+    if len(rows) != 1 or -1 in rows:
+        told = ", ".join(f"{name} {list(shape)}" for name, (shape, _) in kept.items())
+        raise BadInput(
+            f"the arrays of {info.key!r} differ in their first axis: {told}",
+            hint="choose with columns=",
+        )
+    unit = Unit(shard=shard, rows=rows.pop(), ranges=((0, info.size),))
+    schema = tuple((name, f"{dtype}{list(shape[1:])}") for name, (shape, dtype) in kept.items())
+    return Found(header=b"", units=(unit,), schema=schema)
+
+
+def columns(shard: Shard, unit: Unit, data: Sequence[bytes], reading: Reading) -> dict[str, Any]:  # noqa: ARG001 - the port
+    """The arrays."""
+    try:
+        with np.load(io.BytesIO(data[0]), allow_pickle=False) as archive:
+            return {name: archive[name] for name in reading.columns or archive.files}
+    except (ValueError, zipfile.BadZipFile, zlib.error) as exc:
+        raise Corrupt(f"{shard.key!r} cannot be read: {exc}", hint="write it again") from exc
+
+
+def _shape(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    with archive.open(f"{name}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(member)
+    if dtype.hasobject:
+        raise ValueError(f"{name!r} holds objects")
+    return shape, dtype
