@@ -11,9 +11,9 @@ import sys
 from ..core.errors import CloudMLError
 from ..journal.home import DataHome
 from ..journal.registry import Registry
-from .pool import Pool
-from .zygote import FORWARDER
-from .zygotes import PACKAGE_PARENT, Zygote
+from .warm.pool import Pool
+from .warm.zygote import FORWARDER
+from .warm.zygotes import PACKAGE_PARENT, Zygote
 
 log = logging.getLogger(__name__)
 

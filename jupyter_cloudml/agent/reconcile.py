@@ -42,10 +42,10 @@ from .forwarding import Forwarding
 from .ledger import Ledger, Placement, visible_gpus
 from .live import Live, free_result, sweep
 from .places import Places
-from .pool import Assignment, Pool, Readiness
 from .settings import Settings
 from .verdict import Attempt, Verdict, verdict_on
 from .waiting import Waiting, reasons, startable
+from .warm.pool import Assignment, Pool, Readiness
 
 log = logging.getLogger(__name__)
 
@@ -327,7 +327,7 @@ class Reconciler:
             else:
                 self._refuse(job, exc)
             return
-        except Exception as exc:
+        except Exception as exc:  # a target's bug is the end of this job, not of the agent
             log.exception("job %s", job.job_id)
             self._drop(live)
             self._refuse(job, FarSideError(f"target {job.target} failed: {exc!r}", hint=_ITS_BUG))

@@ -20,9 +20,9 @@ from .forwarding import Forwarding
 from .housekeeping import Housekeeping
 from .ledger import Capacity, Ledger
 from .nudge import peer_uid, socket_address
-from .pool import Pool
 from .reconcile import Reconciler
 from .settings import Settings
+from .warm.pool import Pool
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import preload
+from .warm import preload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from .metric_lines import unpacked
+
 MAX_BYTES = 8 * 1024 * 1024
 
 Event = dict[str, Any]
@@ -72,7 +74,8 @@ def _parse(lines: list[bytes]) -> list[Event]:
         parsed = []
     if len(parsed) != len(lines):
         parsed = [_parse_line(line) for line in lines]
-    return [event for event in parsed if _is_event(event)]
+    whole: list[Any] = [unpacked(value) if _is_packed(value) else value for value in parsed]
+    return [event for event in whole if _is_event(event)]
 
 
 def _parse_line(line: bytes) -> Any:
@@ -80,6 +83,10 @@ def _parse_line(line: bytes) -> Any:
         return json.loads(line)
     except ValueError:
         return None
+
+
+def _is_packed(value: Any) -> bool:
+    return isinstance(value, dict) and "b" in value and "t" not in value
 
 
 def _is_event(value: Any) -> bool:

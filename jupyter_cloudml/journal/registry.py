@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import sqlite3
 import time
 from collections.abc import Callable, Collection
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,12 @@ from ..core.spec import JobSpec
 from ..core.states import ACTIVE, FINAL, MOVES, JobState
 from .database import Database
 from .home import DataHome
+from .job_filter import EVERY_JOB, JobFilter
 from .migrations import transaction
 from .rebuild import recovered
-from .rows import COLUMNS, JobRow, values_of
+from .rows import COLUMNS, JobRow, rows_of, values_of
 
 log = logging.getLogger(__name__)
-
-_as_row: Callable[[list[Any]], JobRow] = partial(tuple.__new__, JobRow)
 
 INTENTS = ("run", "cancel")
 TRACKING_STATES = ("pending", "open", "ended", "failed")
@@ -103,36 +100,16 @@ class Registry:
         return found[0]
 
     def list_jobs(
-        self,
-        state: JobState | Collection[JobState] | None = None,
-        target: str | None = None,
-        notebook: str | None = None,
-        experiment: str | None = None,
-        text: str | None = None,
-        name: str | None = None,
-        limit: int = 100,
-        offset: int = 0,
+        self, which: JobFilter = EVERY_JOB, *, limit: int = 100, offset: int = 0
     ) -> list[JobRow]:
-        """The jobs that fit every given condition, newest first.
-
-        ``target`` is ``kind`` (all of that kind) or ``kind:name``; ``text`` is looked for in id, name and first line;
-        ``name`` is the whole name; ``limit`` -1 is all.
-        """
-        where = _fitting(state, target, notebook, experiment, text, name)
+        """The jobs that fit, newest first; ``limit`` -1 is all."""
+        where = _fitting(which)
         order = "ORDER BY number DESC LIMIT ? OFFSET ?"
         return self._rows(f"{where} {order}", (*where.values, limit, offset))
 
-    def count(
-        self,
-        state: JobState | Collection[JobState] | None = None,
-        target: str | None = None,
-        notebook: str | None = None,
-        experiment: str | None = None,
-        text: str | None = None,
-        name: str | None = None,
-    ) -> int:
-        """How many jobs ``list_jobs`` would give for the same conditions, without a limit."""
-        where = _fitting(state, target, notebook, experiment, text, name)
+    def count(self, which: JobFilter = EVERY_JOB) -> int:
+        """How many jobs fit."""
+        where = _fitting(which)
         statement = f"SELECT count(*) FROM jobs {where}"  # noqa: S608
         return int(self._db.run(lambda db: db.execute(statement, where.values).fetchone()[0]))
 
@@ -164,8 +141,7 @@ class Registry:
 
     def _rows(self, rest: str, values: tuple[Any, ...] = ()) -> list[JobRow]:
         found = self._db.run(lambda db: db.execute(f"{_SELECT} {rest}", values).fetchall())
-        rows = json.loads(f"[{','.join(packed for (packed,) in found)}]")
-        return list(map(_as_row, rows))
+        return rows_of([packed for (packed,) in found])
 
     # --- the life of a job -------------------------------------------------------------------------------------------
 
@@ -350,28 +326,19 @@ class _Where:
         return f"WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
 
 
-def _fitting(
-    state: JobState | Collection[JobState] | None,
-    target: str | None,
-    notebook: str | None,
-    experiment: str | None,
-    text: str | None,
-    name: str | None,
-) -> _Where:
-    """The conditions of a list; see ``Registry.list_jobs``."""
+def _fitting(which: JobFilter) -> _Where:
     where = _Where()
-    if state is not None:
-        where.among("state", [state] if isinstance(state, str) else list(state))
-    if target is not None:
-        where.add("(target = ? OR target LIKE ? ESCAPE '\\')", target, _like(target) + ":%")
-    if notebook is not None:
-        where.add("notebook = ?", notebook)
-    if experiment is not None:
-        where.add("experiment = ?", experiment)
-    if name is not None:
-        where.add("name = ?", name)
-    if text:
-        pattern = f"%{_like(text)}%"
+    if which.states is not None:
+        where.among("state", which.states)
+    if which.target:
+        pattern = _like(which.target) + ":%"
+        where.add("(target = ? OR target LIKE ? ESCAPE '\\')", which.target, pattern)
+    for column in ("notebook", "experiment", "name"):
+        value = getattr(which, column)
+        if value:
+            where.add(f"{column} = ?", value)
+    if which.text:
+        pattern = f"%{_like(which.text)}%"
         condition = " OR ".join(
             f"{column} LIKE ? ESCAPE '\\'" for column in ("id", "name", "source_head")
         )

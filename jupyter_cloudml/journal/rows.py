@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from ..core.collector import paused_collector
 from ..core.resources import Resources
 from ..core.spec import JobSpec
 from ..core.states import JobState
@@ -67,6 +69,15 @@ class JobRow(_Columns):
         known = self._asdict()
         del known["resources_json"]
         return {**known, "state": self.state.value, "resources": self.resources.to_json()}
+
+
+_as_row: Callable[[list[Any]], JobRow] = partial(tuple.__new__, JobRow)
+
+
+def rows_of(texts: Iterable[str]) -> list[JobRow]:
+    """The rows whose columns are the JSON arrays ``texts``."""
+    with paused_collector():  # a third of the time of reading 10,000 rows
+        return list(map(_as_row, json.loads(f"[{','.join(texts)}]")))
 
 
 @lru_cache(maxsize=256)

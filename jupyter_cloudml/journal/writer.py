@@ -11,12 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core import events
 from .disk import unavailable
+from .metric_lines import MetricLines
 
 _SPOILED = b"!\n"  # ends a line that was refused half-way so that no reader takes it for whole
-_MAX_CACHED_NAMES = 10_000
-_NON_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 class JournalWriter:
@@ -34,7 +32,7 @@ class JournalWriter:
         self.path = Path(path)
         self._clock = clock
         self._lock = threading.RLock()
-        self._names: dict[str, str] = {}
+        self._metrics = MetricLines()
         self._torn = b""
         try:
             self._fd = _open(self.path)
@@ -50,22 +48,14 @@ class JournalWriter:
         tail = "," + body[1:] if fields else "}"
         self._write(f'{{"t":{self._clock():.6f},"k":"{kind}"{tail}\n'.encode())
 
-    def append_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+    def append_metrics(self, metrics: Mapping[str, Any], step: int) -> None:
         """Append one ``metric`` event on the shortest path (a few µs); values may be anything that ``float`` takes.
 
-        Its time has milliseconds, as MLflow's metrics do.
+        Raises:
+            TypeError, ValueError: a value is no number; nothing is written.
+            OverflowError: ``step`` has more than 64 bits; nothing is written.
         """
-        names = self._names
-        parts = []
-        for name, value in metrics.items():
-            text = repr(float(value))
-            if text[-1] in "nf":
-                text = _NON_FINITE[text]
-            parts.append((names.get(name) or self._quoted(name)) + text)
-        body = ",".join(parts)
-        self._write(
-            f'{{"t":{self._clock():.3f},"k":"{events.METRIC}","m":{{{body}}},"s":{step}}}\n'.encode()
-        )
+        self._write(self._metrics.line(tuple(metrics), metrics.values(), step, self._clock()))
 
     def _write(self, line: bytes) -> None:
         with self._lock:
@@ -84,11 +74,6 @@ class JournalWriter:
         self._torn = _SPOILED
         while rest:
             rest = rest[os.write(self._fd, rest) :]
-
-    def _quoted(self, name: str) -> str:
-        if len(self._names) >= _MAX_CACHED_NAMES:
-            self._names.clear()
-        return self._names.setdefault(name, json.dumps(str(name)) + ":")
 
     def close(self) -> None:
         """Close the file; safe to repeat. Appending afterwards raises ``Unavailable``."""

@@ -19,8 +19,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--secrets-fd", type=int, help="descriptor to read {name: value} from")
     parser.add_argument("--handover-fd", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
+    from .environment.preparation import Handover
     from .main import run_and_exit
-    from .preparation import Handover
 
     try:
         told = (

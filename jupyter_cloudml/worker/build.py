@@ -10,10 +10,11 @@ from pathlib import Path
 from ..journal.atomic import write_atomic
 
 _PACKAGE = Path(__file__).parent.parent
-_ROOMS = ("core", "wire", "journal", "worker")
+_ROOMS = ("core", "wire", "journal", "stores", "streaming", "prep", "worker")
 _NOT_SHIPPED = frozenset(
     {
         "journal/registry.py",
+        "journal/job_filter.py",
         "journal/rebuild.py",
         "journal/prune.py",
         "journal/migrations.py",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import re
 import shutil
 import sys
 import tempfile
@@ -13,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import events
 from ..core.errors import BadInput, Corrupt
-from ..core.uris import local_path
-from . import context
+from ..core.uris import local_path, scheme_of
+from . import context, far_checkpoints
+from .far_checkpoints import NAME as _NAME
 
 if TYPE_CHECKING:
     from ..core.spec import JobSpec
     from ..journal.paths import JobPaths
 
 _FORMATS = ("torch", "pickle")
-_NAME = re.compile(r"step-(\d{12})\.(torch|pickle)")
 
 
 def save(state: Any, *, step: int, keep: int = 3) -> Path:
@@ -29,10 +28,12 @@ def save(state: Any, *, step: int, keep: int = 3) -> Path:
 
     After return it survives a kill of this process; a kill during the call leaves the checkpoints before it as they
     were. Saving a step again replaces it. ``torch.save`` writes it where torch is imported, else pickle. It lands where
-    ``--checkpoint`` says, else in the job's folder; at home in ``./checkpoints``.
+    ``--checkpoint`` says, else in the job's folder; at home in ``./checkpoints``. In a store it is there whole, as the
+    newest one, when this returns; the path is that of a copy here.
 
     Raises:
         BadInput: ``step`` is not a whole number of 0 or more.
+        What the store raises; the checkpoint is kept here then.
     """
     if not isinstance(step, int) or step < 0:
         raise BadInput(
@@ -57,7 +58,9 @@ def save(state: Any, *, step: int, keep: int = 3) -> Path:
     for old in _all(folder)[:-keep]:
         old.unlink(missing_ok=True)
     if (job := context.current()) is not None:
-        job.writer.append(events.CHECKPOINT, step=step, uri=path.as_uri())
+        far = job.checkpoint_uri
+        uri = far_checkpoints.publish(far, path, keep) if far else path.as_uri()
+        job.writer.append(events.CHECKPOINT, step=step, uri=uri)
     return path
 
 
@@ -75,7 +78,19 @@ def latest() -> Any | None:
 def latest_path() -> Path | None:
     """Where the newest checkpoint lies, by the time it was written; a resumed job's came along."""
     found = _all(_folder())
-    return found[-1] if found else None
+    here = found[-1] if found else None
+    job = context.current()
+    if job is None or not job.checkpoint_uri:
+        return here
+    far = far_checkpoints.look(job.checkpoint_uri)
+    if far is None:
+        return here
+    if here is not None and here.name not in far.names and here.stat().st_mtime > far.time:
+        return here  # it came along from a resumed job, or could not be published
+    same = job.checkpoints / far.name
+    if same in found and same.stat().st_size == far.size and same == here:
+        return here
+    return far_checkpoints.bring(job.checkpoint_uri, far, job.checkpoints)
 
 
 def latest_step() -> int:
@@ -115,9 +130,32 @@ def carry_over(source: Path, target: Path) -> None:
                 copied.replace(target / path.name)
 
 
+def bring_over(uri: str, target: Path) -> None:
+    """Put the newest checkpoint below a URI of a store beside this job's own."""
+    far = far_checkpoints.look(uri)
+    if far is not None and not (target / far.name).exists():
+        far_checkpoints.bring(uri, far, target)
+
+
 def folder_of(spec: JobSpec, paths: JobPaths) -> Path:
-    """Where the checkpoints of a job lie: at its ``--checkpoint`` URI, which outlives it, else in its folder."""
-    return local_path(spec.checkpoint_uri) if spec.checkpoint_uri else paths.checkpoints
+    """Where the checkpoints of a job are written: in the directory that ``--checkpoint`` names, which outlives it, else in
+    its folder (from where they are published, when ``--checkpoint`` names a store)."""
+    if spec.checkpoint_uri and not far_uri_of(spec):
+        return local_path(spec.checkpoint_uri)
+    return paths.checkpoints
+
+
+def far_uri_of(spec: JobSpec) -> str:
+    """The ``--checkpoint`` of a job where it is in a store, else empty."""
+    return spec.checkpoint_uri if scheme_of(spec.checkpoint_uri) != "file" else ""
+
+
+def has_any(spec: JobSpec, paths: JobPaths) -> bool:
+    """Whether a job has left a checkpoint; asks the store where it is in one."""
+    if _all(folder_of(spec, paths)):
+        return True
+    far = far_uri_of(spec)
+    return bool(far) and far_checkpoints.look(far) is not None
 
 
 def _folder() -> Path:

@@ -23,11 +23,14 @@ class JobContext:
     params: dict[str, Any]
     paths: JobPaths
     checkpoints: Path
-    data: dict[str, Path]
+    """Where they are written; ``checkpoint_uri`` is the store that they are published to, empty without one."""
+    data: dict[str, str]
+    """URIs by name."""
     writer: JournalWriter
     redactor: Redactor | None = None
     """Set where the job has secrets: what the SDK journals must not hold one."""
     step: int = 0
+    checkpoint_uri: str = ""
     flush: Callable[[], None] = lambda: None
 
 

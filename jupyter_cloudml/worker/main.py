@@ -17,22 +17,22 @@ from ..core import events
 from ..core.errors import CloudMLError, Corrupt, FarSideError, RuntimeExceeded
 from ..core.spec import JobSpec
 from ..core.states import JobState
-from ..core.uris import local_path
 from ..journal.atomic import read_json
 from ..journal.lease import Lease
 from ..journal.paths import JobPaths
 from ..journal.writer import JournalWriter
 from ..wire import BlobStore, Decoded, decode
-from . import ambient, checkpoint, context, imported_code, local_modules, memory, preparation
+from . import ambient, checkpoint, context, imported_code, local_modules, memory
 from .background import Background
 from .departure import forget_inherited_exits, leave_process
+from .environment import preparation
+from .environment.preparation import Handover
 from .failure import short_text, unknown_names
 from .interrupt import interruptible
 from .mlflow_shim import follow_mlflow
 from .on_import import forget, when_imported
 from .outcome import CellRun
 from .outlet import JournalOutlet
-from .preparation import Handover
 from .redact import Redactor
 from .result import publish
 from .sampler import INTERVAL_S, Sampler
@@ -52,7 +52,7 @@ class Shell(Protocol):
     def adopt_values(self) -> None: ...
     def own_names(self) -> frozenset[str]: ...
     def rehearse(self) -> None: ...
-    def run(self, source: str, *, cell_id: str = "") -> CellRun: ...
+    def run(self, source: str, *, cell_id: str = "", keep: str = "") -> CellRun: ...
 
 
 def make_shell() -> Shell:
@@ -189,7 +189,7 @@ class _Job:
             shell.adopt_values()
             self._follow_options(felt)
             before = dict(shell.namespace)
-            outcome, felt_before = self._run_cell(spec, shell, felt)
+            outcome, felt_before = self._run_cell(spec, shell, decoded, felt)
             self._tell_what_was_missing(decoded, outcome)
             outcome = self._as_overdue(spec, outcome)
             reloaded = imported_code.reloaded()
@@ -292,9 +292,7 @@ class _Job:
     def _enter(self, spec: JobSpec, decoded: Decoded, stack: ExitStack) -> None:
         """The SDK knows its job, and MLflow lands in its run; both only until the cell is over."""
         checkpoints = checkpoint.folder_of(spec, self.paths)
-        resume_from = _resumed(spec, self.paths)
-        if resume_from is not None:
-            checkpoint.carry_over(resume_from, checkpoints)
+        _resume(spec, self.paths, checkpoints)
         context.enter(
             context.JobContext(
                 job_id=spec.id,
@@ -302,7 +300,8 @@ class _Job:
                 params={name: decoded.names.get(name, spec.params[name]) for name in spec.params},
                 paths=self.paths,
                 checkpoints=checkpoints,
-                data={name: local_path(uri) for name, uri in spec.data.items()},
+                checkpoint_uri=checkpoint.far_uri_of(spec),
+                data=spec.data,
                 writer=self.writer,
                 redactor=self.redactor if self.redactor else None,
             )
@@ -312,7 +311,7 @@ class _Job:
         follow_mlflow(spec, self.paths, self.writer, rank=self.rank, redactor=self.redactor)
 
     def _run_cell(
-        self, spec: JobSpec, shell: Shell, felt: dict[str, Any]
+        self, spec: JobSpec, shell: Shell, decoded: Decoded, felt: dict[str, Any]
     ) -> tuple[CellRun, dict[str, Any]]:
         """How the cell ended, and the ambient state in which it began."""
         sampler = Sampler(self.writer)
@@ -327,11 +326,24 @@ class _Job:
                         import mlflow
 
                         mlflow.autolog()
-                    outcome = shell.run(spec.source, cell_id=spec.origin.cell_id)
-                    return outcome, felt_before
+                    return self._run_source(spec, shell, decoded), felt_before
             finally:
                 self.background.stop()
                 sampler.last()
+
+    def _run_source(self, spec: JobSpec, shell: Shell, decoded: Decoded) -> CellRun:
+        if not spec.prep:
+            return shell.run(spec.source, cell_id=spec.origin.cell_id)
+        from .prepared import run_preparation
+
+        return run_preparation(
+            spec,
+            shell,
+            paths=self.paths,
+            manifest=decoded.manifest,
+            writer=self.writer,
+            outlet=self.outlet,
+        )
 
     def _tell_what_was_missing(self, decoded: Decoded, outcome: CellRun) -> None:
         """A cell that failed for want of a name which could not travel, or not be rebuilt here: a note says why."""
@@ -366,18 +378,19 @@ class _Job:
         return state
 
 
-def _resumed(spec: JobSpec, paths: JobPaths) -> Path | None:
-    """The checkpoints of the job that this one resumes, where its folder lies beside this one."""
+def _resume(spec: JobSpec, paths: JobPaths, target: Path) -> None:
+    """Bring the checkpoints of the job that this one resumes, where its folder lies beside this one."""
     if not spec.resume_from:
-        return None
+        return
     other = JobPaths(paths.root.parent / spec.resume_from)
     data = read_json(other.spec)
-    folder = (
-        checkpoint.folder_of(JobSpec.from_json(data), other)
-        if isinstance(data, dict)
-        else other.checkpoints
-    )
-    return folder if folder.is_dir() else None
+    resumed = JobSpec.from_json(data) if isinstance(data, dict) else None
+    folder = checkpoint.folder_of(resumed, other) if resumed else other.checkpoints
+    if folder.is_dir():
+        checkpoint.carry_over(folder, target)
+    far = checkpoint.far_uri_of(resumed) if resumed else ""
+    if far and far != checkpoint.far_uri_of(spec):
+        checkpoint.bring_over(far, target)
 
 
 def _far_side(exc: Exception) -> FarSideError:

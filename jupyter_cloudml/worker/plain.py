@@ -15,6 +15,7 @@ from types import CodeType, ModuleType
 from typing import Any, Protocol
 
 from .failure import plain_output
+from .keep import KeepLast
 from .outcome import CellRun
 from .sources import remember_sources
 
@@ -71,22 +72,22 @@ class PlainShell:
     def rehearse(self) -> None:
         """Nothing: what runs here was not forked ahead of need."""
 
-    def run(self, source: str, *, cell_id: str = "") -> CellRun:
+    def run(self, source: str, *, cell_id: str = "", keep: str = "") -> CellRun:
         del cell_id
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         try:
-            return loop.run_until_complete(self._run(source))
+            return loop.run_until_complete(self._run(source, keep))
         finally:
             asyncio.set_event_loop(None)
             loop.close()
 
-    async def _run(self, source: str) -> CellRun:
+    async def _run(self, source: str, keep: str = "") -> CellRun:
         name = f"<cell {self._count}>"
         self._cells[name] = self._count
         remember_sources({name: source})
         try:
-            body, last = _compiled(source, name)
+            body, last = _compiled(source, name, keep)
         except SyntaxError as exc:
             return self._failed(_explained(exc.with_traceback(None)))
         try:
@@ -133,9 +134,11 @@ class PlainShell:
             self._outlet.output(output)
 
 
-def _compiled(source: str, name: str) -> tuple[CodeType, CodeType | None]:
+def _compiled(source: str, name: str, keep: str = "") -> tuple[CodeType, CodeType | None]:
     """The statements of a cell, and its last expression where it ends with one."""
     tree = ast.parse(source, name)
+    if keep:
+        tree = KeepLast(keep).visit(tree)
     last = None
     if tree.body and isinstance(tree.body[-1], ast.Expr):
         last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]

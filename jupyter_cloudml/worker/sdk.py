@@ -9,14 +9,12 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from itertools import count
 from operator import index
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ..core import events
 from ..core.errors import BadInput
 from . import checkpoint, context
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .channels import Channels
 
 __all__ = ["Params", "checkpoint", "data", "log", "params", "progress", "rank", "world_size"]
 
@@ -51,6 +49,10 @@ def log(step: int | None = None, **metrics: Any) -> None:
         ) from exc
     try:
         job.writer.append_metrics(metrics, whole)
+    except OverflowError as exc:
+        raise BadInput(
+            f"step={whole} has more than 64 bits", hint="count the steps from 0"
+        ) from exc
     except (TypeError, ValueError) as exc:
         raise _not_a_number(metrics) from exc
 
@@ -108,10 +110,10 @@ def params() -> Params:
     return Params(job.params if job is not None else {})
 
 
-def data() -> dict[str, Path]:
-    """The paths of what was given with ``--data name=URI``, by name; empty at home."""
+def data() -> Channels:
+    """What was given with ``--data name=URI``, by name; empty at home."""
     job = context.current()
-    return dict(job.data) if job is not None else {}
+    return Channels(job.data if job is not None else {})
 
 
 def rank() -> int:

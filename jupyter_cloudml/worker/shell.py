@@ -33,6 +33,7 @@ from traitlets.config import Config
 from .ambient import cell_text
 from .displays import JournalDisplayHook, JournalDisplayPublisher, Outlet
 from .interrupt import cancelling_on_signals
+from .keep import KeepLast
 from .outcome import CellRun
 from .sources import belongs_to_main, remember_sources
 
@@ -106,9 +107,18 @@ class Shell:
         """Run a cell that does nothing and leaves no trace in the history: what is made on first use is made now."""
         self._run_here("pass", "", is_stored=False)
 
-    def run(self, source: str, *, cell_id: str = "") -> CellRun:
-        """Run the cell and everything that hangs on it; never raises what the cell raises."""
-        return self._run_here(source, cell_id, is_stored=True)
+    def run(self, source: str, *, cell_id: str = "", keep: str = "") -> CellRun:
+        """Run the cell and everything that hangs on it; never raises what the cell raises.
+
+        With ``keep`` the value of the last expression is bound to that name instead of being shown.
+        """
+        keepers = [KeepLast(keep)] if keep else []
+        self._ip.ast_transformers.extend(keepers)
+        try:
+            return self._run_here(source, cell_id, is_stored=True)
+        finally:
+            for keeper in keepers:
+                self._ip.ast_transformers.remove(keeper)
 
     def _run_here(self, source: str, cell_id: str, *, is_stored: bool) -> CellRun:
         self._ip.compile.cell_source = source

@@ -15,7 +15,7 @@ from .conftest import is_alive, wait_until
 OWNER = """
 import asyncio, os, sys
 from jupyter_cloudml.agent.environment import Environment
-from jupyter_cloudml.agent.zygotes import Zygote
+from jupyter_cloudml.agent.warm.zygotes import Zygote
 
 async def main():
     ready = asyncio.Event()

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from jupyter_cloudml.core.spec import JobSpec, Origin, TargetRef
 from jupyter_cloudml.core.states import JobState
 from jupyter_cloudml.journal.atomic import write_json
 from jupyter_cloudml.journal.home import DataHome
+from jupyter_cloudml.journal.job_filter import JobFilter
 from jupyter_cloudml.journal.migrations import STEPS, migrate
 from jupyter_cloudml.journal.registry import Registry, rebuild
 from jupyter_cloudml.journal.writer import JournalWriter
@@ -88,16 +90,19 @@ def test_a_list_is_newest_first_filtered_and_paged(registry: Registry) -> None:
         registry.insert(_spec(number, target=target, name=f"job_{number}%"), float(number))
     registry.move(_spec(4).id, S.RUNNING, now=9.0)
 
-    def numbers(**conditions: object) -> list[int]:
-        return [int(row.id, 16) for row in registry.list_jobs(**conditions)]  # type: ignore[arg-type]
+    def numbers(limit: int = 100, offset: int = 0, **conditions: Any) -> list[int]:
+        which = JobFilter(**conditions)
+        found = registry.list_jobs(which, limit=limit, offset=offset)
+        assert registry.count(which) == len(registry.list_jobs(which, limit=-1))
+        return [int(row.id, 16) for row in found]
 
     assert numbers() == [5, 4, 3, 2, 1, 0]
     assert numbers(limit=2, offset=1) == [4, 3]
     assert numbers(target="ssh") == [5, 3, 1]
     assert numbers(target="ssh:box") == [5]
-    assert numbers(state=S.RUNNING) == [4]
-    assert numbers(state={S.RUNNING, S.FAILED}, target="local") == [4]
-    assert numbers(state=[]) == []
+    assert numbers(states=[S.RUNNING]) == [4]
+    assert numbers(states={S.RUNNING, S.FAILED}, target="local") == [4]
+    assert numbers(states=[]) == []
     assert numbers(text="JOB_3%") == [3]
     assert numbers(text="_") == [5, 4, 3, 2, 1, 0]
     assert numbers(text="torch", notebook="none") == []
@@ -257,7 +262,7 @@ def test_processes_that_create_and_write_at_once_lose_nothing(tmp_path: Path) ->
     ]
     assert [child.wait() for child in children] == [0, 0, 0]
     registry = Registry(tmp_path / "registry.db")
-    assert len(registry.list_jobs(state=S.RUNNING, limit=1000)) == 300
+    assert len(registry.list_jobs(JobFilter(states=[S.RUNNING]), limit=1000)) == 300
     registry.close()
 
 

@@ -274,3 +274,27 @@ def test_signals_that_append_in_mid_append_do_not_deadlock(tmp_path: Path) -> No
     writer.close()
     texts = [event["text"] for event in read_events(tmp_path / "0.jsonl")[0]]
     assert texts.count("main") == texts.count("handler") == 200
+
+
+def test_a_metric_that_is_no_number_leaves_no_line(tmp_path: Path) -> None:
+    with JournalWriter(tmp_path / "0.jsonl") as writer:
+        with pytest.raises(ValueError, match="high"):
+            writer.append_metrics({"loss": 1.0, "accuracy": "high"}, 1)
+        with pytest.raises(OverflowError, match="64 bits"):
+            writer.append_metrics({"loss": 1.0}, 2**63)
+        writer.append_metrics({"loss": "0.5"}, -(2**63))
+    [event] = read_events(tmp_path / "0.jsonl")[0]
+    assert (event["m"], event["s"]) == ({"loss": 0.5}, -(2**63))
+
+
+@pytest.mark.parametrize("packed", ['"00"', '"zz"', "7", "null", '"é"'])
+def test_a_damaged_metric_line_is_skipped_and_counted(tmp_path: Path, packed: str) -> None:
+    path = tmp_path / "0.jsonl"
+    path.write_text(
+        f'{{"k":"metric","n":["loss"],"b":{packed}}}\n{{"k":"metric","n":3,"b":"00"}}\n'
+    )
+    with JournalWriter(path) as writer:
+        writer.append_metrics({"loss": 1.0}, 1)
+    reader = JournalReader(path)
+    assert [event["s"] for event in reader.read()] == [1]
+    assert reader.damaged == 2

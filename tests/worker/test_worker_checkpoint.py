@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from jupyter_cloudml.core.errors import BadInput
@@ -69,3 +71,47 @@ def test_data_that_lies_here_is_a_path_in_the_cell(run, tmp_path):
         data={"train": (tmp_path / "a b.csv").as_uri()},
     )
     assert job.namespace["text"] == "1,2"
+
+
+def test_data_is_a_path_wherever_one_is_wanted(run, tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "a.csv").write_text("x,y\n1,2\n")
+    job = run(
+        "import os, jupyter_cloudml as c, pandas\n"
+        "d = c.data['train']\n"
+        "joined = (d / 'a.csv').read_text()\nnames = os.listdir(d)\nkind = d.is_dir()\n"
+        "frame = pandas.read_csv(c.data['file'])\n"
+        "named = [str(d), d.name, repr(d), d == d.path]\n"
+        "all_of_them = sorted(c.data), sorted(c.data()), len(c.data), 'no' in c.data\n"
+        "try:\n    c.data['no']\nexcept Exception as exc:\n    said = str(exc)\n"
+        "try:\n    d.nonsense\nexcept AttributeError as exc:\n    also = str(exc)",
+        data={"train": (tmp_path / "d").as_uri(), "file": (tmp_path / "d" / "a.csv").as_uri()},
+    )
+    assert job.state == "SUCCEEDED", job.error
+    there = job.namespace
+    assert there["joined"] == "x,y\n1,2\n"
+    assert (there["names"], there["kind"]) == (["a.csv"], True)
+    assert there["frame"].to_dict("list") == {"x": [1], "y": [2]}
+    uri = (tmp_path / "d").as_uri()
+    assert there["named"] == [str(tmp_path / "d"), "d", f"<data 'train': {uri}>", True]
+    assert there["all_of_them"] == (["file", "train"], ["file", "train"], 2, False)
+    assert "no data 'no' was given to this job; known: train, file" in there["said"]
+    assert "has no 'nonsense'" in there["also"]
+    assert there["d"].uri == uri
+
+
+def test_data_is_a_lazy_frame_and_a_stream_of_batches(run, tmp_path):
+    (tmp_path / "d").mkdir()
+    for i in range(2):
+        pyarrow.parquet.write_table(
+            pyarrow.table({"x": [i * 2, i * 2 + 1]}), tmp_path / "d" / f"{i}.parquet"
+        )
+    job = run(
+        "import jupyter_cloudml as c, narwhals as nw\n"
+        "total = c.data['train'].lazy().select(nw.col('x').sum()).collect().item()\n"
+        "seen = [batch['x'].tolist() for batch in c.data['train'].stream(batch_size=3).loader(1)]",
+        data={"train": (tmp_path / "d").as_uri()},
+    )
+    assert job.state == "SUCCEEDED", job.error
+    assert job.namespace["total"] == 6
+    assert job.namespace["seen"] == [[0, 1, 2], [3]]

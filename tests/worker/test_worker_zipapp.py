@@ -135,6 +135,15 @@ def test_same_code_makes_the_same_bytes_and_is_not_built_twice(tmp_path):
 def test_zipapp_carries_only_what_the_far_side_needs(pyz):
     names = zipfile.ZipFile(pyz).namelist()
     rooms = {name.split("/")[1] for name in names if name.startswith("jupyter_cloudml/")}
-    assert rooms == {"__init__.py", "core", "wire", "journal", "worker"}
+    assert rooms == {
+        "__init__.py",
+        "core",
+        "wire",
+        "journal",
+        "stores",
+        "streaming",
+        "prep",
+        "worker",
+    }
     assert "jupyter_cloudml/journal/registry.py" not in names
     assert any(name.startswith("cloudpickle/") for name in names)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from ..core.errors import CannotInstall, NotInstalled
+from ...core.errors import CannotInstall, NotInstalled
 
 TAIL = 15
 _STOP_S = 5.0

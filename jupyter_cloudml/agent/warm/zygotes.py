@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import Unavailable
+from ...core.errors import Unavailable
+from ..environment import Environment, site_stamp
 from . import preload
-from .environment import Environment, site_stamp
 from .spare import MAX_MESSAGE
 from .zygote import BOOT
 
 log = logging.getLogger(__name__)
 
-PACKAGE_PARENT = str(Path(__file__).parents[2])
+PACKAGE_PARENT = str(Path(__file__).parents[3])
 
 
 @dataclass(slots=True, eq=False)

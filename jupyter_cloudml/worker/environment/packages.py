@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.errors import FarSideError
-from ..journal.disk import unavailable
-from ..journal.environments import EnvironmentPaths
-from ..journal.paths import JobPaths
+from ...core.errors import FarSideError
+from ...journal.disk import unavailable
+from ...journal.environments import EnvironmentPaths
+from ...journal.paths import JobPaths
 from . import pip
 
 _SCHEME = 1

@@ -38,7 +38,7 @@ def spare_main(door: socket.socket, parent: int) -> NoReturn:
         if message:
             die_with_parent(False)
             door.close()
-            from .start import begin
+            from ..start import begin
 
             begin(json.loads(message), shell)
     except BaseException:  # noqa: BLE001 - the outermost frame of a process

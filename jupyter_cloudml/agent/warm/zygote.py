@@ -30,7 +30,7 @@ BOOT = """\
 import sys
 sys.path[:] = [p for p in sys.path if p]
 if sys.argv[1] and sys.argv[1] not in sys.path: sys.path.append(sys.argv[1])
-from jupyter_cloudml.agent.zygote import main
+from jupyter_cloudml.agent.warm.zygote import main
 main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
 """
 """Run by ``python -c``: then ``__main__`` has no file that multiprocessing's spawn could run again in a worker."""

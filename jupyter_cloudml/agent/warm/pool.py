@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..core.errors import FarSideError, Unavailable
-from ..journal.home import DataHome
-from ..journal.paths import JobPaths
-from ..targets.local.request import LocalRequest
-from . import start
-from .environment import Environment
-from .ledger import Placement
+from ...core.errors import FarSideError, Unavailable
+from ...journal.home import DataHome
+from ...journal.paths import JobPaths
+from ...targets.local.request import LocalRequest
+from .. import start
+from ..environment import Environment
+from ..ledger import Placement
 from .zygotes import PACKAGE_PARENT, Spare, Zygote
 
 log = logging.getLogger(__name__)

@@ -19,16 +19,16 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..core import events
-from ..core.errors import CloudMLError
-from ..core.spec import JobSpec
-from ..core.states import JobState
-from ..journal.atomic import read_json, write_atomic
-from ..journal.disk import unavailable
-from ..journal.lease import Lease
-from ..journal.paths import JobPaths
-from ..journal.writer import JournalWriter
-from .redact import Redactor
+from ...core import events
+from ...core.errors import CloudMLError
+from ...core.spec import JobSpec
+from ...core.states import JobState
+from ...journal.atomic import read_json, write_atomic
+from ...journal.disk import unavailable
+from ...journal.lease import Lease
+from ...journal.paths import JobPaths
+from ...journal.writer import JournalWriter
+from ..redact import Redactor
 
 if TYPE_CHECKING:
     from . import packages
@@ -164,7 +164,7 @@ def _become(python: Path, paths: JobPaths, environ: Mapping[str, str], told: Han
     """Begin anew as another interpreter."""
     for descriptor in told.held:
         os.set_inheritable(descriptor, True)
-    argv = [str(python), "-c", BOOT, str(Path(__file__).parents[2]), str(paths.root)]
+    argv = [str(python), "-c", BOOT, str(Path(__file__).parents[3]), str(paths.root)]
     argv += ["--handover-fd", str(_filled_pipe(json.dumps(told.to_json())))]
     try:
         os.execve(argv[0], argv, dict(environ))  # noqa: S606 - no shell is wanted
