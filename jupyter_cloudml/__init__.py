@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from . import prep
     from .client import Job, cancel, get, jobs, remote, retry, submit
+    from .streaming import stream
     from .worker import checkpoint
+    from .worker.channels import Channels
     from .worker.sdk import log, progress
 
-    data: dict[str, Path]
+    data: Channels
     params: dict[str, Any]
     rank: int
     world_size: int
@@ -38,10 +39,12 @@ __all__ = [
     "jobs",
     "log",
     "params",
+    "prep",
     "progress",
     "rank",
     "remote",
     "retry",
+    "stream",
     "submit",
     "world_size",
 ]
@@ -54,6 +57,10 @@ _SDK_VALUES = frozenset({"data", "params", "rank", "world_size"})
 def __getattr__(name: str) -> Any:
     if name in _CLIENT:
         found = getattr(import_module(".client", __name__), name)
+    elif name == "prep":
+        found = import_module(".prep", __name__)
+    elif name == "stream":
+        found = import_module(".streaming", __name__).stream
     elif name in _SDK:
         found = getattr(import_module(".worker.sdk", __name__), name)
     elif name in _SDK_VALUES:

@@ -29,10 +29,8 @@ from ..client.flags import (
     PULL_FLAGS,
     RUN_FLAGS,
     UI_FLAGS,
-    Flag,
-    help_text,
-    parse_tokens,
 )
+from ..client.line import Flag, help_text, parse_tokens
 from ..client.options import suggestion
 from ..core.errors import BadInput, CloudMLError, NotFound, Unavailable
 
@@ -78,6 +76,7 @@ VERBS: tuple[Verb, ...] = (
         positional=("file",),
     ),
     Verb(name="targets", help="list the targets"),
+    Verb(name="data", help="data ls | cp | cat | head | rm: data in any store"),
     Verb(name="doctor", help="check everything that a job needs, and say the way out"),
     Verb(name="prune", help="remove old job folders", flags=PRUNE_FLAGS),
     Verb(name="ui", help="open MLflow's own pages on the runs of your jobs", flags=UI_FLAGS),
@@ -113,6 +112,10 @@ def _run(tokens: list[str]) -> int:
         raise BadInput(
             f"jupyter cloudml has no verb {tokens[0]!r}", hint=suggestion(tokens[0], names)
         )
+    if verb.name == "data":
+        from . import data
+
+        return data.run(tokens[1:], verb.help)
     own, rest = _split(tokens[1:])
     words = parse_tokens(
         f"jupyter cloudml {verb.name}", own, (*verb.flags, JSON_FLAG, HELP_FLAG), verb.positional

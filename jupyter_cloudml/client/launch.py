@@ -19,6 +19,7 @@ from ..core.errors import BadInput, CloudMLError, NotFound
 from ..core.ids import new_job_id
 from ..core.spec import JobSpec, Origin
 from ..core.states import JobState
+from ..core.uris import scheme_of
 from ..journal.atomic import write_json
 from ..journal.paths import JobPaths
 from ..journal.staging import staged
@@ -57,6 +58,9 @@ class Source:
     execution_count: int = 1
     file: str = ""
     """The name that the shell gives to the code of the cell."""
+    prep: Mapping[str, Any] = field(default_factory=dict)
+    """What ``%%cloudprep`` asks for; its ``captured`` says what the cell reads, which may be no Python."""
+    captured: tuple[CellNames, CapturePlan] | None = None
     script: tuple[str, ...] = ()
     """A script's path and its arguments: it has them as ``sys.argv``, and its folder first in ``sys.path``."""
 
@@ -133,7 +137,7 @@ def prepare(
         kind=source.kind,
         execution_count=source.execution_count,
     )
-    spec = _with_resume(session, spec)
+    spec = replace(_with_resume(session, spec), prep=dict(source.prep))
     target = session.target(spec.target, configuration())
     target.plan(spec, session.paths(job_id))
     if target.shares_machine:
@@ -208,13 +212,16 @@ def refuse_out_of_reach(spec: JobSpec) -> None:
         BadInput: data that lies here.
     """
     for name, uri in spec.data.items():
-        raise BadInput(
-            f"--data {name}={uri}: target {str(spec.target)!r} does not see this machine's files",
-            hint="read data in the cell from where that target has it",
-        )
+        if scheme_of(uri) == "file":
+            raise BadInput(
+                f"--data {name}={uri}: target {str(spec.target)!r} does not see this machine's files",
+                hint=f"copy it to a store first: jupyter cloudml data cp {uri} s3://bucket/{name}",
+            )
 
 
 def _capture(source: Source, spec: JobSpec) -> tuple[CellNames, CapturePlan]:
+    if source.captured is not None:
+        return source.captured
     if source.values is not None:
         required = tuple(sorted(source.values))
         return CellNames(), CapturePlan(required=required, optional=())
@@ -273,8 +280,7 @@ def _with_resume(session: Session, spec: JobSpec) -> JobSpec:
     if not spec.resume_from:
         return spec
     whole = get(spec.resume_from.strip(), session=session).id
-    folder = checkpoint.folder_of(session.spec(whole), session.paths(whole))
-    if not any(folder.glob("step-*")):
+    if not checkpoint.has_any(session.spec(whole), session.paths(whole)):
         raise NotFound(
             f"--resume {spec.resume_from}: job {whole} has no checkpoint",
             hint="a cell makes one by cloudml.checkpoint.save(state, step=n)",

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.errors import BadInput, NotFound
 from ..core.states import JobState
+from ..journal.job_filter import JobFilter
 from ..journal.rows import JobRow
 from ..tracking.config import without_userinfo
 from .job import Job
@@ -25,7 +26,7 @@ def get(job: str, *, session: Session | None = None) -> Job:
     try:
         return Job(session.registry.get(job).id, session)
     except NotFound:
-        named = session.registry.list_jobs(name=job, limit=1)
+        named = session.registry.list_jobs(JobFilter(name=job), limit=1)
         if not named:
             raise
         return Job(named[0].id, session)
@@ -47,14 +48,14 @@ def jobs(
         BadInput: ``state`` is no state.
     """
     session = session or current_session()
-    return session.registry.list_jobs(
-        state=None if state is None else states_of(state),
-        target=on,
-        notebook=notebook,
-        experiment=experiment,
-        text=text,
-        limit=limit,
+    which = JobFilter(
+        states=None if state is None else states_of(state),
+        target=on or "",
+        notebook=notebook or "",
+        experiment=experiment or "",
+        text=text or "",
     )
+    return session.registry.list_jobs(which, limit=limit)
 
 
 def states_of(words: str | Collection[str]) -> list[JobState]:

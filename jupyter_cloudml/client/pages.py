@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from ..core.ids import checked_job_id
 from ..journal.atomic import read_json
+from ..journal.job_filter import JobFilter
 from ..journal.paths import JobPaths
 from ..journal.rows import JobRow
 from .history import outputs_from
 from .job import Job
 from .live import LiveViews
-from .lookup import row_json, states_of
+from .lookup import row_json
 from .session import Session
 from .snapshot import snapshot, state_now
 
@@ -23,34 +23,19 @@ MAX_ROWS = 1000
 
 def job_page(
     session: Session,
+    which: JobFilter,
     *,
-    state: Collection[str] = (),
-    notebook: str | None = None,
-    experiment: str | None = None,
-    target: str | None = None,
-    text: str | None = None,
     limit: int = 200,
     offset: int = 0,
     root: Path | None = None,
 ) -> dict[str, Any]:
-    """A page of the list, newest first, how many jobs fit, and how many there are in each state.
-
-    Raises:
-        BadInput: ``state`` has a word that is no state.
-    """
-    conditions: dict[str, Any] = {
-        "state": states_of(state) or None,
-        "notebook": notebook or None,
-        "experiment": experiment or None,
-        "target": target or None,
-        "text": text or None,
-    }
+    """A page of the list, newest first, how many jobs fit, and how many there are in each state."""
     registry = session.registry
-    rows = registry.list_jobs(**conditions, limit=min(limit, MAX_ROWS), offset=offset)
+    rows = registry.list_jobs(which, limit=min(limit, MAX_ROWS), offset=offset)
     now = time.time()
     return {
         "jobs": [row_to_show(row, now=now, root=root) for row in rows],
-        "total": registry.count(**conditions),
+        "total": registry.count(which),
         "counts": registry.counts(),
     }
 

@@ -13,9 +13,9 @@ from typing import Any
 from ..core.errors import BadInput
 from ..journal.atomic import write_atomic
 from .defaults import defaults
-from .flags import literal
 from .job import Job
 from .launch import Source, launch
+from .line import literal
 from .options import options_from, params_of
 from .origin import origin
 from .session import current_session

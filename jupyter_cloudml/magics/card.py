@@ -1,11 +1,13 @@
 """The job card: one snapshot as JSON for the Lab extension, as HTML for everybody else, as a line of text.
 
-The HTML is whole in itself and reads well without its styles (GitHub strips them): words first, drawings on top.
+The HTML is whole in itself and reads well without its styles (GitHub strips them): words first, drawings on top. A line
+holds one thing and none is blank, so that it stays one block in a Markdown file, which can be read too.
 """
 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +35,7 @@ _BOX = (
 )
 _MONO = "font-family:var(--jp-code-font-family, ui-monospace, monospace);font-size:12px"
 _DIM = "opacity:.72"
+_BREAKS = re.compile(r"\s*\n\s*")
 _NUMBERS = "font-variant-numeric:tabular-nums"
 
 
@@ -54,7 +57,14 @@ def as_html(snapshot: Mapping[str, Any]) -> str:
         _metrics(snapshot),
         _foot(snapshot),
     ]
-    return f'<div role="status" aria-live="off" class="cloudml-card" style="{_BOX}">{"".join(parts)}</div>'
+    whole = "\n".join([_opening(snapshot), *filter(None, parts), "</div>"])
+    return _BREAKS.sub("\n", whole)
+
+
+def _opening(snapshot: Mapping[str, Any]) -> str:
+    """Says all in its first line: to screen readers, and to who reads the source."""
+    label = html.escape(one_line(snapshot))
+    return f'<div class="cloudml-card" aria-label="{label}"\nrole="status" aria-live="off" style="{_BOX}">'
 
 
 def _head(snapshot: Mapping[str, Any]) -> str:
@@ -117,7 +127,8 @@ def _metrics(snapshot: Mapping[str, Any]) -> str:
         f"{html.escape(name)} {number(s['last'])}" for name, s in list(metrics.items())[MAX_CURVES:]
     ]
     rest = f'<div style="{_DIM}">{" · ".join(more)}</div>' if more else ""
-    return f'<div style="display:flex;flex-wrap:wrap;gap:8px 18px;margin-top:8px">{"".join(drawn)}</div>{rest}'
+    drawings = "\n".join(drawn)
+    return f'<div style="display:flex;flex-wrap:wrap;gap:8px 18px;margin-top:8px">\n{drawings}</div>\n{rest}'
 
 
 def _metric(name: str, series: Mapping[str, Any]) -> str:
@@ -126,7 +137,7 @@ def _metric(name: str, series: Mapping[str, Any]) -> str:
     drawing = curve(points, label) if len(points) > 1 else ""
     return (
         f'<div><div style="{_NUMBERS};display:flex;justify-content:space-between;gap:10px">'
-        f'<span style="{_DIM}">{html.escape(name)}</span> <b>{number(last)}</b></div>{drawing}</div>'
+        f'<span style="{_DIM}">{html.escape(name)}</span> <b>{number(last)}</b></div>\n{drawing}</div>'
     )
 
 

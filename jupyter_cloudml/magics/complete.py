@@ -15,8 +15,9 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from ..client.flags import Flag
+from ..client.line import Flag
 from ..core.errors import CloudMLError
+from ..prep.request import ENGINES
 from .train import FLAGS_OF
 
 _LINE = re.compile(r"^\s*%{1,2}(cloud\w+)\s(.*)$", re.DOTALL)
@@ -59,6 +60,8 @@ def completions(
         fragment = (
             fragment.rpartition(",")[2] if flag.completes in ("variable", "secret") else fragment
         )
+        if flag.completes == "uri":
+            fragment = fragment.rpartition("=")[2]
         words = _values(flag.completes, fragment, namespace, hidden)
         return (
             fragment,
@@ -98,6 +101,10 @@ def _values(
         return sorted(name for name in user_names(namespace, hidden) if not name.startswith("_"))
     if kind == "secret":
         return sorted(os.environ)
+    if kind == "engine":
+        return list(ENGINES)
+    if kind == "uri":
+        return [*_stores(), *_files(fragment)]
     return _files(fragment) if kind == "file" else []
 
 
@@ -109,6 +116,15 @@ def _targets() -> list[str]:
         return target_names(configuration())
     except CloudMLError:
         return ["local"]
+
+
+def _stores() -> list[str]:
+    from ..stores.config import load_stores
+
+    try:
+        return [options.uri for options in load_stores(Path.cwd()).stores.values()]
+    except CloudMLError:
+        return []
 
 
 def _jobs() -> list[str]:

@@ -18,9 +18,9 @@ from ..client.flags import (
     JOB_FLAGS,
     LIST_FLAGS,
     OUTPUT_FLAGS,
-    Flag,
-    help_text,
+    PREP_FLAGS,
 )
+from ..client.line import Flag, help_text
 from ..core.errors import CloudMLError
 from .tracebacks import as_of_a_cell, is_known
 
@@ -31,6 +31,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 FLAGS_OF: dict[str, tuple[Flag, ...]] = {
     "cloudtrain": JOB_FLAGS,
+    "cloudprep": PREP_FLAGS,
     "cloudconfig": CONFIG_FLAGS,
     "cloudjobs": LIST_FLAGS,
     "cloudlogs": FOLLOW_FLAGS,
@@ -49,6 +50,21 @@ Examples
 %%cloudtrain --dry-run                              what would travel, how, and how big it is
 %%cloudtrain -o model,history --detach              come back later: %cloudattach, or cloudml.get(id).result()
 %%cloudtrain --resume 3f2a --retries 2              go on from the newest checkpoint of another job
+"""
+_PREP_EXAMPLES = """
+Examples
+--------
+%%cloudprep --source trips=data/*.parquet                            look at the first rows of a query
+SELECT city, avg(fare) AS fare FROM trips GROUP BY city
+
+%%cloudprep clean --source trips=s3://lake/trips/ --sink s3://lake/clean/ --partition-by year
+trips.filter(nw.col("fare") > 0).with_columns(tip_rate=nw.col("tip") / nw.col("fare"))
+
+%%cloudprep --source trips=trips.csv --sink train=train.parquet --sink test=test.parquet
+train, test = trips.filter(nw.col("day") < 25), trips.filter(nw.col("day") >= 25)
+
+%%cloudprep --source trips=trips.jsonl -o by_city --engine duckdb     the result here, as a Polars frame
+SELECT city, count(*) AS n FROM trips WHERE fare > $least GROUP BY ALL
 """
 
 
@@ -91,6 +107,11 @@ class CloudMagics(Magics):  # type: ignore[misc]
     @one_sentence
     def cloudtrain(self, line: str, cell: str) -> Any:
         return self.verbs.train(line, cell)
+
+    @cell_magic  # type: ignore[untyped-decorator]
+    @one_sentence
+    def cloudprep(self, line: str, cell: str) -> Any:
+        return self.verbs.prep(line, cell)
 
     @line_magic  # type: ignore[untyped-decorator]
     @one_sentence
@@ -140,6 +161,14 @@ CloudMagics.cloudtrain.__doc__ = (
     "Values that the cell reads travel there; output, names that it binds, objects that it changes, and errors come "
     "home.\n\n"
     f"{help_text(JOB_FLAGS)}\n{_EXAMPLES}"
+)
+CloudMagics.cloudprep.__doc__ = (
+    "Prepare data with SQL or Python, lazily and larger than memory, from sources to a sink or a name.\n\n"
+    "%%cloudprep [NAME] [options]\n\n"
+    "A cell that is Python runs as Python: sources are lazy frames of narwhals (`nw`), and the last expression, or the\n"
+    "name given with -o, is the result. Else it is SQL in DuckDB's dialect; $name stands for a value of the notebook.\n"
+    "Frames of the notebook are tables by their names, too.\n\n"
+    f"{help_text(PREP_FLAGS)}\n{_PREP_EXAMPLES}"
 )
 CloudMagics.cloudconfig.__doc__ = (
     "Set or show the defaults of this notebook's jobs: ``%cloudconfig --on slurm:hpc --experiment churn``\n\n"

@@ -20,11 +20,11 @@ from ..client.flags import (
     JOB_FLAGS,
     LIST_FLAGS,
     OUTPUT_FLAGS,
-    Flag,
-    parse_line,
+    PREP_FLAGS,
 )
 from ..client.job import Job
 from ..client.launch import Source, launch
+from ..client.line import Flag, parse_line
 from ..client.lookup import get, jobs
 from ..client.options import SubmitOptions, build_spec, options_from
 from ..client.session import Session, configuration, current_session
@@ -54,8 +54,16 @@ class Verbs:
 
     def train(self, line: str, cell: str) -> Job | CaptureReport | None:
         words = parse_line("%%cloudtrain", line, JOB_FLAGS, ("name",))
-        options = self._options(words)
-        source = self._source(cell)
+        return self._start(self._source(cell), self._options(words))
+
+    def prep(self, line: str, cell: str) -> Job | CaptureReport | None:
+        from ..client.preparation import as_preparation
+
+        words = parse_line("%%cloudprep", line, PREP_FLAGS, ("name",))
+        source, of_job = as_preparation(self._source(cell), words)
+        return self._start(source, self._options(of_job))
+
+    def _start(self, source: Source, options: SubmitOptions) -> Job | CaptureReport | None:
         origin = cell_origin(self.shell, os.environ)
         if options.dry_run:
             return dry_run(self._session, source, options, origin)

@@ -6,10 +6,11 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError, authenticated
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _STATUS = {
     "too-large": 400,
     "refused": 400,
     "not-found": 404,
+    "permission-denied": 403,
+    "unauthorised": 403,
     "unavailable": 503,
     "mlflow-internal": 503,
 }
@@ -45,16 +48,20 @@ def may(action: str, resource: str) -> Callable[[_Method], _Method]:
     """
 
     def decorate(method: _Method) -> _Method:
-        return cast("_Method", authenticated(authorized(action, resource=resource)(method)))
+        closed = authenticated(authorized(action, resource=resource)(method))
+        closed.leave = action, resource  # type: ignore[attr-defined]
+        return cast("_Method", closed)
 
     return decorate
 
 
-class Handler(APIHandler):
-    """Base of all routes. A call of the client runs in a thread: nothing here blocks the server's loop."""
+class Closed(JupyterHandler):
+    """A route that is closed to whom it is not open, whatever the verb; nobody is sent to a page of login.
 
-    _track_activity = False
-    """A card that looks at its job keeps no idle server alive; JupyterHub's culler looks at this."""
+    Who asks with a verb that the route does not have needs the same leave as for one that it has: 403, and with it 405.
+    """
+
+    SUPPORTED_METHODS = (*JupyterHandler.SUPPORTED_METHODS, "TRACE")
 
     @property
     def shared(self) -> Shared:
@@ -62,10 +69,41 @@ class Handler(APIHandler):
         return shared
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Whoever is not logged in gets 403, whatever the verb (but ``OPTIONS``, which browsers ask without a name)."""
-        await super().prepare()
-        if not self.current_user and self.request.method != "OPTIONS":
+        """Let nobody pass whom the server does not know, nor a verb that the route does not have."""
+        await ensure_async(super().prepare())
+        if self._is_preflight():
+            return
+        if not self.current_user:
             raise HTTPError(403)
+        verbs = {verb: getattr(self, verb.lower()) for verb in self.SUPPORTED_METHODS}
+        leaves = {verb: of.leave for verb, of in verbs.items() if hasattr(of, "leave")}
+        if self.request.method not in leaves:
+            await self._refuse_verb(*next(iter(leaves.values())))
+
+    async def _refuse_verb(self, action: str, resource: str) -> NoReturn:
+        has_leave = self.authorizer.is_authorized(self, self.current_user, action, resource)
+        raise HTTPError(405 if await ensure_async(has_leave) else 403)
+
+    def trace(self) -> None:
+        """Never reached; Jupyter looks for a method of that name before it looks who asks."""
+
+    def get_login_url(self) -> str:
+        raise HTTPError(403)
+
+    def _is_preflight(self) -> bool:
+        return False
+
+
+class Handler(Closed, APIHandler):
+    """Base of the routes that answer in JSON. A call of the client runs in a thread: nothing here blocks the loop."""
+
+    _track_activity = False
+    """A card that looks at its job keeps no idle server alive; JupyterHub's culler looks at this."""
+
+    def _is_preflight(self) -> bool:
+        """Whether a browser asks if a page of another site may send us a token: Jupyter answers, and says nothing of us."""
+        asks = {"Origin", "Access-Control-Request-Method"} <= set(self.request.headers)
+        return self.request.method == "OPTIONS" and asks
 
     async def answer(self, call: Callable[[], Any]) -> None:
         """Finish with what ``call`` returns, as strict JSON."""

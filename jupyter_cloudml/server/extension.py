@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
+
+from .bus import Bus
 
 if TYPE_CHECKING:
     from ..client.live import LiveViews
     from ..client.session import Session
     from .tools import Tools
     from .watch import Watch
-
-EVENTS = "https://schema.jupyter.org/cloudml/jobs/v1"
-_SCHEMA = Path(__file__).parent / "events" / "jobs.v1.yaml"
 
 
 class CloudMLExtension(ExtensionApp):
@@ -29,9 +27,7 @@ class CloudMLExtension(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Give the handlers what they share; opens nothing yet."""
-        server: Any = self.serverapp
-        server.event_logger.register_event_schema(_SCHEMA)
-        self.settings["cloudml"] = self.shared = Shared(server)
+        self.settings["cloudml"] = self.shared = Shared(self.serverapp)
 
     def initialize_handlers(self) -> None:
         """Add the routes."""
@@ -49,7 +45,7 @@ class Shared:
 
     def __init__(self, serverapp: Any) -> None:
         self._server = serverapp
-        self._loop = serverapp.io_loop
+        self._bus = Bus(serverapp)
         self._lock = threading.RLock()
         self._views: LiveViews | None = None
         self._watch: Watch | None = None
@@ -86,7 +82,10 @@ class Shared:
         with self._lock:
             if self._watch is None:
                 self._watch = Watch(
-                    lambda: self.session, self.views, emit=self._emit, is_watched=self._is_watched
+                    lambda: self.session,
+                    self.views,
+                    emit=self._bus.emit,
+                    is_watched=self._bus.is_watched,
                 )
             return self._watch
 
@@ -109,15 +108,3 @@ class Shared:
         feeds = sys.modules.get("jupyter_cloudml.tracking.run_feed")
         if feeds is not None:
             feeds.close_feeds()
-
-    def _emit(self, data: dict[str, Any]) -> None:
-        """Put an event on the bus; it belongs to the loop's thread."""
-        emit = partial(self._server.event_logger.emit, schema_id=EVENTS, data=data)
-        self._loop.add_callback(emit)
-
-    def _is_watched(self) -> bool:
-        """Whether anybody listens. `jupyter_events` has no word for it; without this one, emitting finds out."""
-        logger = self._server.event_logger
-        # the web sockets of Jupyter Server listen to modified events; other listeners may choose
-        kinds = [getattr(logger, f"_{kind}_listeners", None) for kind in ("modified", "unmodified")]
-        return None in kinds or any(listeners.get(EVENTS) for listeners in kinds if listeners)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from .base import JOBS, Handler, may
 
 
@@ -10,26 +12,26 @@ class Jobs(Handler):
 
     @may("read", JOBS)
     async def get(self) -> None:
+        from ..client.cost import cost_today
+        from ..client.lookup import states_of
         from ..client.pages import MAX_ROWS, job_page
+        from ..client.session import configuration
+        from ..journal.job_filter import JobFilter
 
-        shared, state = self.shared, self.words("state")
-        words = {name: self.word(name) for name in ("experiment", "target", "text")}
-        notebook = self.whole_path(self.word("notebook"))
+        shared = self.shared
+        which = JobFilter(
+            states=states_of(self.words("state")) or None,
+            notebook=self.whole_path(self.word("notebook")),
+            **{name: self.word(name) for name in ("experiment", "target", "text")},
+        )
         limit = self.number("limit", 200, least=1, most=MAX_ROWS)
         offset = self.number("offset", 0)
 
         def call() -> object:
             seq = shared.watch.look_from_now()
-            page = job_page(
-                shared.session,
-                state=state,
-                notebook=notebook,
-                limit=limit,
-                offset=offset,
-                root=shared.root,
-                **words,
-            )
-            return {**page, "seq": seq}
+            page = job_page(shared.session, which, limit=limit, offset=offset, root=shared.root)
+            cost = cost_today(shared.session, configuration(shared.root), now=time.time())
+            return {**page, "seq": seq, "cost_today": cost}
 
         await self.answer(call)
 

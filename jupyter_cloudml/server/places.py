@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from types import ModuleType
 
-from .base import CONFIG, TARGETS, TOOLS, Handler, may
+from .base import CONFIG, TARGETS, Handler, may
 
 DESCRIPTION = Path(__file__).parent / "openapi.yaml"
 
@@ -41,21 +40,3 @@ class OpenAPI(Handler):
     async def get(self) -> None:
         text = await asyncio.to_thread(DESCRIPTION.read_text, "utf-8")
         self.finish(text, set_content_type="application/yaml")
-
-
-class OpenTool(Handler):
-    """MLflow's pages or TensorBoard, started where they do not run."""
-
-    @may("execute", TOOLS)
-    async def post(self, name: str) -> None:
-        body = self.body()
-        pages = await asyncio.to_thread(_pages)
-        pages.make_way(self.application)
-        await self.answer(lambda: pages.opened(name, self.shared, self.base_url, body))
-
-
-def _pages() -> ModuleType:
-    """The module that forwards; jupyter-server-proxy comes with it, when it is wanted."""
-    from . import pages
-
-    return pages

@@ -1,12 +1,12 @@
-"""The table of routes; ``openapi.yaml`` says the same in words, and a test holds the two together."""
+"""The table of routes; ``openapi.yaml`` says the same of `REST` in words, and a test holds the two together."""
 
 from __future__ import annotations
 
-from . import jobs, places, runs
+from . import data, jobs, opening, places, proxy, runs
 
 _JOB = r"/cloudml/jobs/([^/]+)"
 
-ROUTES = [
+REST = [
     (r"/cloudml/jobs", jobs.Jobs),
     (r"/cloudml/jobs/run-notebook", jobs.RunNotebook),
     (_JOB, jobs.OneJob),
@@ -20,7 +20,16 @@ ROUTES = [
     (r"/cloudml/runs/curves", runs.Curves),
     (r"/cloudml/experiments", runs.Experiments),
     (r"/cloudml/targets", places.Targets),
+    (r"/cloudml/data/stores", data.Stores),
+    (r"/cloudml/data/list", data.Listing),
+    (r"/cloudml/data/head", data.Head),
+    (r"/cloudml/data/object", data.Object),
+    (r"/cloudml/data/upload", data.Uploads),
+    (r"/cloudml/data/remove", data.Remove),
     (r"/cloudml/config", places.Configuration),
-    (r"/cloudml/tools/(mlflow|tensorboard)", places.OpenTool),
+    (r"/cloudml/tools/(mlflow|tensorboard)", opening.OpenTool),
     (r"/cloudml/openapi.yaml", places.OpenAPI),
 ]
+
+PAGES = [(r"/cloudml/tools/([a-z]+-[0-9a-f]+)/(.*)", proxy.Page)]
+ROUTES = [*REST, *PAGES]

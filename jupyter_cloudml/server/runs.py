@@ -18,6 +18,7 @@ class Runs(Handler):
         query = RunQuery(
             experiment=self.word("experiment"),
             text=self.word("text"),
+            run_ids=self.words("run_id"),
             sort=self.word("sort") or "start_time",
             descending=self.one_of("order", ("desc", "asc")) == "desc",
             limit=self.number("limit", 100, least=1, most=1000),

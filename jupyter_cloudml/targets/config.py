@@ -13,50 +13,32 @@
     max_age = "90d"
     max_size = "50G"
 
+    [stores.lake]                  # see stores/config.py
+    uri = "s3://bucket/prefix"
+
 Every error names the file, the key and the value.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any
 
-import platformdirs
-import tomllib
-
+from ..core.config_files import (
+    Table,
+    check_table,
+    config_files,
+    did_you_mean,
+    merged,
+    parse_options,
+    read_files,
+)
 from ..core.errors import BadInput
 from ..core.resources import parse_duration_s, parse_memory_mib
 
-FILE_NAME = "cloudml.toml"
-_SECTIONS = ("defaults", "retention", "targets")
-_T = TypeVar("_T")
-_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-
-
-@dataclass(frozen=True, slots=True)
-class Table(Mapping[str, Any]):
-    """One table of the merged file; ``where(key)`` says which file the value comes from."""
-
-    path: str
-    values_: Mapping[str, Any]
-    files: Mapping[str, Path]
-
-    def __getitem__(self, key: str) -> Any:
-        return self.values_[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values_)
-
-    def __len__(self) -> int:
-        return len(self.values_)
-
-    def where(self, key: str) -> str:
-        return f"{self.files[key]}: {self.path}.{key} = {self.values_[key]!r}"
+_SECTIONS = ("defaults", "retention", "stores", "targets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,21 +94,13 @@ class Config:
     files: tuple[Path, ...] = ()
 
 
-_hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
-"""Annotations, resolved once: it takes a millisecond, and every cell's launch asks."""
-
-
 def load_config(cwd: Path, *, user_file: Path | None = None) -> Config:
     """Read and merge the user's file and the project's; a missing file counts as empty. Never writes.
 
     Raises:
         BadInput: a file cannot be read or parsed, or a section, key or type is wrong.
     """
-    files = [user_file or user_config_file()]
-    project = project_config_file(cwd)
-    if project is not None and project != files[0]:
-        files.append(project)
-    read = {path: _read(path) for path in files if path.is_file()}
+    read = read_files(config_files(cwd, user_file=user_file))
     for path, document in read.items():
         _check_sections(path, document)
     return Config(
@@ -137,68 +111,20 @@ def load_config(cwd: Path, *, user_file: Path | None = None) -> Config:
     )
 
 
-def user_config_file() -> Path:
-    return platformdirs.user_config_path("jupyter_cloudml") / FILE_NAME
-
-
-def project_config_file(cwd: Path) -> Path | None:
-    """The nearest ``cloudml.toml`` in ``cwd`` or above it."""
-    return next((d / FILE_NAME for d in (cwd, *cwd.parents) if (d / FILE_NAME).is_file()), None)
-
-
-def parse_options(kind: type[_T], table: Mapping[str, Any]) -> _T:
-    """``table`` as the dataclass ``kind``, every value checked against its annotation.
-
-    Raises:
-        BadInput: a key that ``kind`` has not (with the nearest that it has), or a value of another type.
-    """
-    hints = _hints(kind)
-    for key, value in table.items():
-        where = table.where(key) if isinstance(table, Table) else f"{key} = {value!r}"
-        if key not in hints:
-            raise BadInput(f"{where}: no such key", hint=did_you_mean(key, hints))
-        if not _fits(value, hints[key]):
-            raise BadInput(f"{where} should be {_in_words(hints[key])}")
-    return kind(**table)
-
-
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """``did you mean 'x'? there are: …``: the hint that every wrong name gets."""
-    known = sorted(choices)
-    near = difflib.get_close_matches(word, known, n=1)
-    listed = f"there are: {', '.join(known)}" if known else "there are none"
-    return f"did you mean {near[0]!r}? {listed}" if near else listed
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise BadInput(f"{path} is not TOML: {exc}") from exc
-    except OSError as exc:
-        raise BadInput(f"{path} cannot be read: {exc.strerror}") from exc
-
-
 def _check_sections(path: Path, document: Mapping[str, Any]) -> None:
     for key, value in document.items():
         if key not in _SECTIONS:
             hint = did_you_mean(key, _SECTIONS)
             raise BadInput(f"{path}: no such section [{key}]", hint=hint)
-        _check_table(path, key, value)
+        check_table(path, key, value)
     for kind, named in document.get("targets", {}).items():
-        _check_table(path, f"targets.{kind}", named)
+        check_table(path, f"targets.{kind}", named)
         for name, options in named.items():
-            _check_table(path, f"targets.{kind}.{name}", options)
-
-
-def _check_table(path: Path, key: str, value: Any) -> None:
-    if not isinstance(value, dict):
-        hint = "write [targets.KIND.NAME] and its options below" if "targets" in key else ""
-        raise BadInput(f"{path}: {key} = {value!r} should be a table", hint=hint)
+            check_table(path, f"targets.{kind}.{name}", options)
 
 
 def _section(name: str, read: Mapping[Path, Mapping[str, Any]]) -> Table:
-    return _merged(name, [(path, document.get(name, {})) for path, document in read.items()])
+    return merged(name, [(path, document.get(name, {})) for path, document in read.items()])
 
 
 def _retention(table: Table) -> Retention:
@@ -220,41 +146,6 @@ def _merged_targets(read: Mapping[Path, Mapping[str, Any]]) -> dict[str, dict[st
             for name, options in named.items():
                 found.setdefault(kind, {}).setdefault(name, []).append((path, options))
     return {
-        kind: {name: _merged(f"targets.{kind}.{name}", parts) for name, parts in named.items()}
+        kind: {name: merged(f"targets.{kind}.{name}", parts) for name, parts in named.items()}
         for kind, named in found.items()
     }
-
-
-def _merged(table: str, parts: list[tuple[Path, Mapping[str, Any]]]) -> Table:
-    values: dict[str, Any] = {}
-    files: dict[str, Path] = {}
-    for path, part in parts:
-        for key, value in part.items():
-            both = isinstance(value, dict) and isinstance(values.get(key), dict)
-            values[key] = {**values[key], **value} if both else value
-            files[key] = path
-    return Table(table, values, files)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is UnionType:
-        return any(_fits(value, arg) for arg in args)
-    if origin is dict:
-        return isinstance(value, dict) and all(_fits(v, args[1]) for v in value.values())
-    if origin is list:
-        return isinstance(value, list) and all(_fits(v, args[0]) for v in value)
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
-
-
-def _in_words(hint: Any) -> str:
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is UnionType:
-        return " or ".join(_in_words(arg) for arg in args if arg is not NoneType)
-    if origin is dict:
-        return f"a table whose values are {_in_words(args[1])}"
-    if origin is list:
-        return f"a list of {_in_words(args[0])}"
-    return _WORDS[hint]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from ..core.resources import Resources
     from ..core.spec import JobSpec
     from ..core.states import JobState
     from ..journal.home import DataHome
@@ -124,6 +125,15 @@ class Target(Protocol):
         Returns when the wish is delivered, not when the job has ended. Safe to repeat; a job that has ended, or a ref
         that nobody knows, is left alone without an error. A job that has not yet begun never runs a line.
         """
+        ...
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """What a target may be besides: one that knows what a job costs. Others leave it out, and no cost is shown."""
+
+    def price_per_hour(self, resources: Resources) -> float | None:
+        """US dollars for an hour of a job with these resources; None where it is not known. Talks to nobody."""
         ...
 
 

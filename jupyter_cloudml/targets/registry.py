@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
+from ..core.config_files import Table, did_you_mean
 from ..core.errors import BadInput, NotInstalled, UnknownTarget
 from ..core.spec import TargetRef
-from .config import Config, Table, did_you_mean
+from .config import Config
 
 if TYPE_CHECKING:
     from ..journal.home import DataHome

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..core.errors import BadInput, CloudMLError, NotFound, Unavailable
+from ..core.errors import CloudMLError, NotFound, Unavailable
 from ..core.states import JobState
 from ..journal.home import DataHome
 from ..journal.lease import Lease, lease_holder
@@ -38,6 +38,7 @@ MAX_PAUSE_S = 2.0
 LOOK_ROUND_S = 30.0  # with no job open: a lost nudge costs this at most
 ORPHAN_S = 60.0
 LAST_ROUNDS = 16
+BEHIND_TRAINING = 5  # niceness: what a cell logs costs the forwarder much more time than the cell
 OUTAGE_S = 3600.0  # a store may be away this long before a forwarder with nothing else to do ends
 SETTLED_S = 5.0  # an orphan takes a worker's last word for the end after this
 TAKEOVER_S = 3.0
@@ -170,9 +171,11 @@ class Forwarder:
                 return step(row)
             except Unavailable as exc:
                 self._outage(row, exc)
-            except (NotFound, BadInput, CloudMLError) as exc:
+            except CloudMLError as exc:
                 self._give_up(row, exc.message)
-            except Exception as exc:
+            except (
+                Exception
+            ) as exc:  # MLflow and its HTTP stack raise anything; the other jobs go on
                 log.exception("job %s", job_id)
                 self._outage(row, Unavailable(f"tracking failed: {type(exc).__name__}: {exc}"))
         except NotFound:
@@ -293,6 +296,7 @@ def _pause_s(forwarder: Forwarder, last_s: float, progress: Progress, left_s: fl
 
 def _settle_process() -> None:
     quiet_environment()
+    os.nice(BEHIND_TRAINING)
     # A request that MLflow repeats by itself could make a run twice; our own back-off asks first.
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(HTTP_TIMEOUT_S)

@@ -6,7 +6,7 @@ import math
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..core import events
@@ -17,6 +17,8 @@ MAX_PAIRS = 100  # … MAX_PARAMS_TAGS_PER_BATCH, for parameters and tags alike
 MAX_KEY = 250  # … MAX_ENTITY_KEY_LENGTH
 MAX_PARAM = 6000  # … MAX_PARAM_VAL_LENGTH
 MAX_TAG = 8000  # … MAX_TAG_VAL_LENGTH
+MAX_SOURCE = 65_000  # … MAX_DATASET_SOURCE_SIZE
+MAX_SCHEMA = 1_000_000  # … MAX_DATASET_SCHEMA_SIZE, less what the envelope takes
 MAX_BYTES = 500_000  # half of … MAX_BATCH_LOG_REQUEST_SIZE: the envelope of JSON is not counted
 SYSTEM_INTERVAL_S = 10  # MLflow's own sampling interval of system metrics
 DENSE_S = 60  # the first minute keeps every sample, so that short jobs show something
@@ -34,6 +36,22 @@ class MetricPoint:
     step: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A dataset that the run read or made; ``source``, ``schema`` and ``profile`` are JSON texts."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str = ""
+    profile: str = ""
+    context: str = ""
+
+
+_FIELDS = tuple(item.name for item in fields(Dataset))
+
+
 @dataclass(slots=True)
 class Payload:
     """What some events add to the run, in their order, and one sentence for everything that was not taken as it was."""
@@ -41,10 +59,11 @@ class Payload:
     metrics: list[MetricPoint] = field(default_factory=list)
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    datasets: list[Dataset] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.metrics or self.params or self.tags)
+        return bool(self.metrics or self.params or self.tags or self.datasets)
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -79,6 +98,8 @@ def _take(event: dict[str, Any], payload: Payload, rank: str, started_at: float)
         if elapsed_s < DENSE_S or elapsed_s % SYSTEM_INTERVAL_S == 0:
             prefix = "system/" if rank == "0" else f"system/rank{rank}/"
             _take_metrics(payload, system_metrics(event), event, elapsed_s, prefix)
+    elif kind == events.DATASET:
+        _take_dataset(payload, event)
     elif kind == events.PARAM:
         for name, value in event["p"].items():
             _take_pair(payload, payload.params, name, value, MAX_PARAM)
@@ -123,6 +144,16 @@ def _take_metrics(
         payload.metrics.append(MetricPoint(key, number, timestamp_ms, step))
 
 
+def _take_dataset(payload: Payload, event: dict[str, Any]) -> None:
+    told: dict[str, Any] = {name: str(event[name]) for name in _FIELDS if name in event}
+    dataset = Dataset(**told)
+    for name, most in (("source", MAX_SOURCE), ("schema", MAX_SCHEMA)):
+        if len(told.get(name, "")) > most:
+            payload.note(f"the {name} of dataset {dataset.name!r} is too long for MLflow")
+            dataset = replace(dataset, **{name: ""})
+    payload.datasets.append(dataset)
+
+
 def _take_pair(payload: Payload, into: dict[str, str], name: str, value: Any, limit: int) -> None:
     into[_key(payload, str(name))] = limited(payload, str(name), text_of(value), limit)
 
@@ -157,6 +188,8 @@ def batches(payload: Payload, max_metrics: int = MAX_METRICS) -> Iterator[Payloa
         yield Payload(params=params)
     for tags in _pairs_by_size(payload.tags):
         yield Payload(tags=tags)
+    for dataset in payload.datasets:
+        yield Payload(datasets=[dataset])
 
 
 def _pairs_by_size(pairs: dict[str, str]) -> Iterator[dict[str, str]]:
@@ -183,6 +216,8 @@ def halves(payload: Payload) -> list[Payload]:
         ]
     elif payload.params:
         parts = [Payload(params=part) for part in _split(payload.params)]
+    elif payload.datasets:
+        return []
     else:
         parts = [Payload(tags=part) for part in _split(payload.tags)]
     kept = [part for part in parts if part]
@@ -201,6 +236,8 @@ def describe(payload: Payload) -> str:
         return f"metric {payload.metrics[0].key!r} at step {payload.metrics[0].step}"
     if payload.params:
         return f"parameter {next(iter(payload.params))!r}"
+    if payload.datasets:
+        return f"dataset {payload.datasets[0].name!r}"
     return f"tag {next(iter(payload.tags), '')!r}"
 
 

@@ -44,6 +44,7 @@ class RunQuery:
 
     experiment: str = ""
     text: str = ""
+    run_ids: tuple[str, ...] = ()  # only these; all where it is empty
     sort: str = "start_time"
     descending: bool = True
     limit: int = 100
@@ -173,6 +174,8 @@ def _where(query: RunQuery) -> _Where:
         where.add(
             "(e.name = ? OR CAST(e.experiment_id AS TEXT) = ?)", query.experiment, query.experiment
         )
+    if query.run_ids:
+        where.add(f"r.run_uuid IN ({', '.join('?' * len(query.run_ids))})", *query.run_ids)
     if query.text:
         text = re.sub(r"([%_\\])", r"\\\1", query.text)
         condition, values = "r.name LIKE ? ESCAPE '\\'", [f"%{text}%"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ..core.errors import BadInput, CloudMLError, NotFound, Unavailable
 from .config import SQL_SCHEMES, checked_uri, quiet_environment, scheme_of, sqlite_file
-from .payload import Payload
+from .payload import Dataset, Payload
 from .runs import JOB_TAG
 
 _REFUSED = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST"})
@@ -172,6 +172,8 @@ class TrackingStore:
         (run, key, timestamp, step, value, is_nan), an equal parameter is accepted again, a tag is overwritten."""
         from mlflow.entities import Metric, Param, RunTag
 
+        if payload.datasets:
+            self._log_datasets(run_id, payload.datasets)
         with _translated(self.uri):
             self.client.log_batch(
                 run_id,
@@ -179,6 +181,28 @@ class TrackingStore:
                 params=[Param(key, value) for key, value in payload.params.items()],
                 tags=[RunTag(key, value) for key, value in payload.tags.items()],
             )
+
+    def _log_datasets(self, run_id: str, datasets: Sequence[Dataset]) -> None:
+        """Inputs of the run. Safe to repeat: MLflow knows a dataset by name and digest, an input by its run."""
+        from mlflow.entities import Dataset as Entity
+        from mlflow.entities import DatasetInput, InputTag
+
+        inputs = [
+            DatasetInput(
+                dataset=Entity(
+                    name=item.name,
+                    digest=item.digest,
+                    source_type=item.source_type,
+                    source=item.source,
+                    schema=item.schema or None,
+                    profile=item.profile or None,
+                ),
+                tags=[InputTag("mlflow.data.context", item.context)],
+            )
+            for item in datasets
+        ]
+        with _translated(self.uri):
+            self.client.log_inputs(run_id, datasets=inputs)
 
     def log_file(self, run_id: str, path: Path, folder: str = "") -> None:
         """Put a file among the run's artifacts, over an older one of that name."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..core.collector import paused_collector
 from . import frames
 from .facets import FACETS, Unpatchable
 from .identity import Identity
@@ -39,18 +38,6 @@ def resolve(identity: Identity, ref: Ref) -> Any:
         LookupError: the identity table has no such object.
     """
     return identity.memo[ref >> 1] if ref & 1 else identity.leaves[ref >> 1]
-
-
-@contextlib.contextmanager
-def paused_collector() -> Iterator[None]:
-    """Many containers made at once would start the cycle collector again and again, for nothing."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @dataclass(kw_only=True)

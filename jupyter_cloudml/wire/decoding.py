@@ -7,8 +7,9 @@ import pickle
 from collections.abc import Collection
 from typing import Any
 
+from ..core.collector import paused_collector
 from ..core.errors import CloudMLError, Corrupt, FarSideError, NotInstalled
-from .baseline import Baseline, paused_collector
+from .baseline import Baseline
 from .blobs import BlobStore
 from .identity import Identity
 from .inline import from_inline, is_inline
@@ -141,9 +142,10 @@ class Reader:
                 "a frame is stored as pickle, which runs code, and this source is not trusted",
                 hint="only jobs of your own may use pickle",
             )
-        return pickle.loads(stream, buffers=buffers)  # noqa: S301
+        return pickle.loads(stream, buffers=buffers)  # noqa: S301 - only from a trusted source, see above
 
     def _load(self) -> Roots:
+        """Unpickles the stream: only ``root`` may call it, which asks first whether the source is trusted."""
         buffers = [self.regions.region(number) for number in self.manifest["buffers"]]
         roots = read_roots(
             self.regions.load_bytes(self.manifest["stream"]),

@@ -9,8 +9,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..core.collector import paused_collector
 from ..core.errors import CannotTravel, TooLarge
-from .baseline import paused_collector
 from .blobs import BlobStore
 from .identity import Identity
 from .inline import to_inline

@@ -17,7 +17,7 @@ import pickle
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -252,11 +252,6 @@ def pickle_part(session: Session, value: Any) -> tuple[bytes, list[memoryview]]:
     pickler = GraphPickler(file, session, private=True)
     pickler.dump(value)
     return file.getvalue(), pickler.buffers
-
-
-def unpickle_part(stream: memoryview, buffers: Iterable[memoryview]) -> Any:
-    """The value of ``pickle_part``; call it inside ``rebuild.receiving``."""
-    return pickle.loads(stream, buffers=buffers)  # noqa: S301
 
 
 def _content(cell: types.CellType) -> Any:

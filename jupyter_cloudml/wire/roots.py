@@ -123,7 +123,7 @@ def _segments(stream: memoryview, count: int) -> list[_Segment]:
 
 def _fast_unpickler(file: io.BytesIO, buffers: list[memoryview], persistent_load: Any) -> Any:
     if persistent_load is None:
-        return pickle.Unpickler(file, buffers=buffers)  # noqa: S301
+        return pickle.Unpickler(file, buffers=buffers)  # noqa: S301 - `Reader.root` asks for trust first
 
     class Homeward(pickle.Unpickler):
         def persistent_load(self, ref: int) -> Any:

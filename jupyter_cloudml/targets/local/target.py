@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from ...core.config_files import parse_options
 from ...core.errors import BadInput, JobCancelled, NotFound, Unavailable
 from ...core.events import STATE
 from ...core.resources import parse_memory_mib
@@ -20,7 +21,6 @@ from ...journal.home import DataHome
 from ...journal.lease import lease_holder
 from ...journal.paths import JobPaths
 from ...journal.reader import MAX_BYTES, JournalReader
-from ..config import parse_options
 from ..port import UNKNOWN, Launcher, Status
 from .client import SpawnLauncher, is_running, process_stat, send_signal
 from .request import LocalOptions, LocalRequest, plan_local
