@@ -7,6 +7,7 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { card } from './plugins/card';
 import { commands } from './plugins/commands';
 import { core } from './plugins/core';
+import { data } from './plugins/data';
 import { jobPage } from './plugins/jobpage';
 import { launcher } from './plugins/launcher';
 import { magics } from './plugins/magics';
@@ -20,6 +21,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   core,
   card,
   commands,
+  data,
   jobPage,
   launcher,
   magics,

@@ -35,5 +35,7 @@ export namespace CommandIDs {
   export const runNotebookOn = 'cloudml:run-notebook-on';
   export const openMlflow = 'cloudml:open-mlflow';
   export const openTensorboard = 'cloudml:open-tensorboard';
+  export const insertData = 'cloudml:insert-data';
+  export const insertPrep = 'cloudml:insert-prep';
   export const showPanel = 'cloudml:show-panel';
 }

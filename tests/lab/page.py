@@ -18,6 +18,9 @@ expect.set_options(timeout=WAIT_MS)
 class LabPage:
     """A page on a server. ``errors`` gathers what the browser's console complains of."""
 
+    frame = "#jp-main-dock-panel"
+    """What is there once the application has drawn itself."""
+
     def __init__(self, browser: Browser, server: LabServer, *, path: str = "lab") -> None:
         self.server = server
         self.errors: list[str] = []
@@ -46,7 +49,7 @@ class LabPage:
         page.wait_for_function("() => window.jupyterapp")
         page.evaluate("() => window.jupyterapp.restored.then(() => 1)")
         page.wait_for_selector("#jupyterlab-splash", state="detached")
-        page.wait_for_selector("#jp-main-dock-panel", state="visible")
+        page.wait_for_selector(self.frame, state="visible")
 
     def command(self, name: str, **arguments: Any) -> None:
         """Run a command of Lab and wait for it."""
@@ -119,6 +122,16 @@ class LabPage:
     def _hear(self, message: Any) -> None:
         if message.type == "error":
             self.errors.append(message.text)
+
+
+class NotebookPage(LabPage):
+    """A notebook in Notebook 7, which the same server has beside Lab."""
+
+    frame = ".jp-NotebookPanel .jp-Notebook .jp-Cell"
+
+    def __init__(self, browser: Browser, server: LabServer, *, path: str) -> None:
+        super().__init__(browser, server, path=f"notebooks/{path}")
+        self.wait_for_kernel()
 
 
 def _word(name: str) -> re.Pattern[str]:

@@ -52,6 +52,7 @@ class LabServer:
             *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
             *(f"--port={self.port}", "--ServerApp.port_retries=0", "--expose-app-in-browser"),
             *(f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={self.work}"),
+            "--JupyterNotebookApp.expose_app_in_browser=True",
             *("--LabApp.news_url=None", "--LanguageServerManager.autodetect=False"),
         ]
         with (self.root / "lab.log").open("ab") as log:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, expect
 
-from .page import LabPage
+from jupyter_cloudml.core.states import JobState
+from jupyter_cloudml.journal.home import DataHome
+from jupyter_cloudml.journal.job_filter import JobFilter
+from jupyter_cloudml.journal.registry import Registry
+
+from .page import WAIT_MS, LabPage
 from .server import LabServer
 
 TRAIN = """\
@@ -137,6 +145,83 @@ def test_a_job_outlives_the_jupyter_server_and_the_open_page_goes_on(
     let_end(server, "restarted-server")
     expect_state(card, "SUCCEEDED")
     expect(lab.cell(0)).to_contain_text("trained to the end")
+
+
+@pytest.mark.parametrize("flag", ["", " --detach"])
+def test_a_job_that_ended_while_the_lab_was_closed_shows_its_end_and_binds_its_results(
+    another_page: Callable[..., LabPage], server: LabServer, flag: str
+) -> None:
+    name = f"closed{flag.strip().replace('--', '-')}"
+    cell = training(name).replace("\n", f"{flag}\n", 1)
+    lab = another_page()
+    lab.open_notebook(server.write_notebook(name, [cell, "print(weights)"]))
+    lab.click_run(0)
+    expect_state(card_of(lab, name), "RUNNING")
+    lab.save()
+    lab.close()
+    server.stop()
+    let_end(server, name)
+    wait_for_end(server, name)
+    server.start()
+
+    lab = another_page()
+    lab.open_notebook(f"{name}.ipynb")
+    card = card_of(lab, name)
+    expect_state(card, "SUCCEEDED")
+    if not flag:
+        expect(lab.cell(0).locator(".jp-Cell-outputArea")).to_contain_text("trained to the end")
+    lab.click_run(1)
+    expect(lab.cell(1)).to_contain_text("NameError")
+    lab.shot(f"card-{name}")
+    card.get_by_role("button", name="Bind results").click()
+    expect(card).to_contain_text(re.compile(r"bound: .*\bweights\b"))
+    lab.shot(f"card-{name}-bound")
+    lab.click_run(1)
+    expect(lab.cell(1)).to_contain_text(f"weights of {name}")
+    expect(lab.cell(1)).not_to_contain_text("NameError")
+
+    lab.save()
+    lab.reload()
+    expect_state(card_of(lab, name), "SUCCEEDED")
+    expect(card_of(lab, name).get_by_role("button", name="Job page")).to_be_visible()
+    expect(card_of(lab, name).get_by_role("button", name="Bind results")).to_have_count(0)
+
+
+def wait_for_end(server: LabServer, name: str) -> None:
+    registry = Registry(DataHome(server.home).registry_db)
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while registry.list_jobs(JobFilter(name=name))[0].state is not JobState.SUCCEEDED:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    registry.close()
+
+
+def test_a_cell_that_prints_much_shows_and_saves_every_line_and_draws_it_in_blocks(
+    lab: LabPage, server: LabServer
+) -> None:
+    cell = "%%cloudtrain flood\nfor i in range(30_000):\n    print('line', i)"
+    lab.open_notebook(server.write_notebook("flood", [cell]))
+    lab.click_run(0)
+    expect_state(card_of(lab, "flood"), "SUCCEEDED")
+    lab.wait_for_kernel()
+    printed = "".join(f"line {i}\n" for i in range(30_000))
+    shown = lab.page.locator(".jp-OutputArea-output[data-mime-type$=stdout]")
+    lab.page.wait_for_function(
+        "n => document.querySelector('.jp-OutputArea-output[data-mime-type$=stdout]').textContent.length === n",
+        arg=len(printed),
+    )
+    assert shown.text_content() == printed
+    blocks = lab.page.locator(".jp-cloudml-LongText-block")
+    assert blocks.count() > 10
+    lab.shot("flood")
+    lab.save()
+    lab.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    outputs = server.read_notebook("flood.ipynb").cells[0].outputs
+    assert [output.text for output in outputs if output.output_type == "stream"] == [printed]
+    lab.reload()
+    expect_state(card_of(lab, "flood"), "SUCCEEDED")
+    expect(blocks.first).to_be_attached()
+    assert lab.errors == []
 
 
 def test_a_job_is_cancelled_from_the_panel(lab: LabPage, server: LabServer) -> None:

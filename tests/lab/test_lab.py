@@ -9,6 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Error, expect
 
 from tests.e2e.kernels import ANSI
+from tests.server.event_files import write_event_files
 
 from .page import LabPage
 from .server import LabServer, environment
@@ -92,8 +93,18 @@ def test_a_notebook_is_run_as_a_job_from_the_file_browser(lab: LabPage, server: 
 def test_the_mlflow_ui_opens_inside_lab(lab: LabPage) -> None:
     lab.begin("cloudml:open-mlflow")
     frame = lab.page.frame_locator(".jp-cloudml-Tool iframe")
-    expect(frame.get_by_text("Experiments").first).to_be_visible()
+    # its server takes half a minute to start on a machine that is busy
+    expect(frame.get_by_text("Experiments").first).to_be_visible(timeout=150_000)
     lab.shot("mlflow")
+
+
+def test_tensorboard_opens_inside_lab(lab: LabPage, server: LabServer) -> None:
+    write_event_files(server.work / "logs" / "first")
+    lab.begin("cloudml:open-tensorboard", logdir="logs")
+    frame = lab.page.frame_locator(".jp-cloudml-Tool iframe")
+    expect(frame.get_by_text("loss", exact=True).first).to_be_visible()
+    expect(frame.get_by_text("first").first).to_be_visible()
+    lab.shot("tensorboard")
 
 
 def jupyter(server: LabServer, *words: str) -> str:

@@ -56,9 +56,11 @@ export class CloudMLApi {
     return this._get<OutputChunk>(jobPath(id, 'outputs'), { offset }, signal);
   }
 
-  async metrics(id: string, signal?: AbortSignal): Promise<Record<string, MetricSeries>> {
-    const path = jobPath(id, 'metrics');
-    return (await this._get<{ metrics: Record<string, MetricSeries> }>(path, {}, signal)).metrics;
+  /** By name: users name metrics, and a `Map` takes any name. */
+  async metrics(id: string, signal?: AbortSignal): Promise<ReadonlyMap<string, MetricSeries>> {
+    type Answer = { metrics: Record<string, MetricSeries> };
+    const { metrics } = await this._get<Answer>(jobPath(id, 'metrics'), {}, signal);
+    return new Map(Object.entries(metrics));
   }
 
   async resources(id: string, signal?: AbortSignal): Promise<ResourceSample[]> {

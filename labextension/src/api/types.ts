@@ -66,6 +66,8 @@ export interface JobPage {
   total: number;
   counts: Partial<Record<JobState, number>>;
   seq: number;
+  /** US dollars since midnight; null where no target knows a price. */
+  cost_today?: number | null;
 }
 
 export interface JobQuery {
@@ -214,11 +216,17 @@ export interface RunPage {
   total: number;
   metrics: string[];
   params: string[];
+  /** Whether a tracking server's runs are still being fetched. */
+  syncing?: boolean;
+  /** Since when that server has not answered; null while it does. */
+  away_since?: number | null;
 }
 
 export interface RunQuery {
   experiment?: string;
   text?: string;
+  /** Only these runs. */
+  run_id?: readonly string[];
   /** `metrics.loss`, `params.lr` or an attribute such as `start_time`. */
   sort?: string;
   order?: 'asc' | 'desc';

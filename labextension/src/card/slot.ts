@@ -66,16 +66,19 @@ export class Slot {
     if (area === null || index < 0) {
       return;
     }
+    const held = area.model.toJSON();
+    const { output_type, execution_count } = held[index];
+    const isResult = output_type === 'execute_result'; // of a cell that was told to go on without its job
+    const kept = isResult ? { ...card, output_type, execution_count } : card;
     if (outputs === null) {
-      area.model.set(index, card);
+      area.model.set(index, kept);
       return;
     }
-    const held = area.model.toJSON();
     const end = this._end(area.model, index);
     const notices = held.slice(index + 1, end).filter(isNotice);
     area.model.fromJSON([
       ...held.slice(0, index),
-      card,
+      kept,
       ...outputs,
       ...notices,
       ...held.slice(end)

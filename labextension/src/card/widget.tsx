@@ -38,6 +38,8 @@ export class JobCard extends Panel implements IRenderMime.IRenderer {
   constructor(private readonly _tools: CardTools) {
     super();
     this.addClass('jp-cloudml-JobCard');
+    // Lab's sanitizer leaves forms without an address: to send one would load Lab anew
+    this.node.addEventListener('submit', event => event.preventDefault());
     this.addWidget(this._face);
     this._visibility.changed.connect(this._arrange, this);
   }
@@ -219,7 +221,7 @@ export class JobCard extends Panel implements IRenderMime.IRenderer {
     return {
       output_type: 'display_data',
       data: { [MIME]: snapshot, ...plainBundle(snapshot, this._tools.trans) },
-      metadata: marks.output ? { [MIME]: marks } : {}
+      metadata: Object.keys(marks).length > 0 ? { [MIME]: marks } : {}
     } as unknown as IOutput;
   }
 
@@ -314,13 +316,20 @@ export class JobCard extends Panel implements IRenderMime.IRenderer {
   /** When the job has brought something home that this kernel has not: it was restarted, or the lab was closed. */
   private _offersToBind(snapshot: JobSnapshot): boolean {
     const kernel = this._slot.kernel;
-    const hasResult = snapshot.state === 'SUCCEEDED' || snapshot.state === 'FAILED';
-    if (!hasResult || kernel === null || this._isPlayed || this._marks.output === undefined) {
+    const hasResult =
+      snapshot.kind === 'cell' && (snapshot.state === 'SUCCEEDED' || snapshot.state === 'FAILED');
+    if (!hasResult || kernel === null || this._isPlayed || !this._isOfThisCell(snapshot)) {
       return false;
     }
     const { bound } = this._marks;
     const session = sessionOf(kernel);
     return bound === undefined || (session !== undefined && session !== bound);
+  }
+
+  /** Whether this cell started the job: it shows its output, or was told to go on without it (`--detach`). */
+  private _isOfThisCell(snapshot: JobSnapshot): boolean {
+    const isStarted = snapshot.cell_id !== '' && snapshot.cell_id === this._slot.cell?.model.id;
+    return this._marks.output !== undefined || isStarted;
   }
 
   private async _bind(id: string): Promise<void> {
@@ -331,6 +340,9 @@ export class JobCard extends Panel implements IRenderMime.IRenderer {
     this._answer = await bindResults(kernel, id);
     const bound = sessionOf(kernel);
     this._marks = { ...this._marks, ...(bound !== undefined && { bound }) };
+    if (this._stored !== null && this._slot.isInCell && !this._slot.isReadOnly) {
+      this._slot.store(this._asCard(this._model?.snapshot ?? this._stored, false), null);
+    }
     this._face.update();
   }
 

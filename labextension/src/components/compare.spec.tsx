@@ -3,7 +3,7 @@ import { render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 
-import { Comparison } from '../model/comparison';
+import { beside, shown } from '../testing/beside';
 import { run } from '../testing/rows';
 import { Compare } from './compare';
 
@@ -15,12 +15,8 @@ const runs = [
 ];
 
 async function show(chosen = runs) {
-  const comparison = new Comparison({ curves: async () => ({}) }, chosen, 'loss');
-  if (comparison.metrics.length) {
-    await new Promise<void>(resolve =>
-      comparison.changed.connect(() => comparison.phase === 'ready' && resolve())
-    );
-  }
+  const { comparison } = beside(chosen, 'loss');
+  await shown(comparison);
   const onOpen = jest.fn();
   render(<Compare comparison={comparison} trans={trans} onOpen={onOpen} />);
   return onOpen;

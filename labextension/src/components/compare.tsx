@@ -4,6 +4,7 @@ import * as React from 'react';
 import type { Run } from '../api/types';
 import { Chart, number, type Curve } from '../charts';
 import type { Comparison } from '../model/comparison';
+import { CurveTools, PLAIN_LOOK } from './curvetools';
 import { Choice } from './jobfilter';
 import { Failed, Loading, Nothing } from './notice';
 
@@ -14,8 +15,7 @@ export function Compare(props: {
   onOpen: (run: Run) => void;
 }): React.JSX.Element {
   const { comparison, trans } = props;
-  const [smoothing, setSmoothing] = React.useState(0);
-  const [isLog, setIsLog] = React.useState(false);
+  const [look, setLook] = React.useState(PLAIN_LOOK);
   const { runs, metric } = comparison;
   const curves = React.useMemo(
     (): Curve[] =>
@@ -30,33 +30,19 @@ export function Compare(props: {
     <div className="jp-cloudml-Beside">
       {comparison.metrics.length > 0 ? (
         <section aria-label={trans.__('Curves')}>
-          <div className="jp-cloudml-Beside-tools">
-            <Choice
-              label={trans.__('Metric')}
-              value={metric}
-              options={comparison.metrics}
-              onChange={name => comparison.setMetric(name)}
-            />
-            <label>
-              <input
-                type="checkbox"
-                checked={isLog}
-                onChange={event => setIsLog(event.target.checked)}
+          <CurveTools
+            look={look}
+            onChange={setLook}
+            trans={trans}
+            lead={
+              <Choice
+                label={trans.__('Metric')}
+                value={metric}
+                options={comparison.metrics}
+                onChange={name => comparison.setMetric(name)}
               />
-              {trans.__('Log scale')}
-            </label>
-            <label>
-              {trans.__('Smoothing')}
-              <input
-                type="range"
-                min={0}
-                max={0.98}
-                step={0.02}
-                value={smoothing}
-                onChange={event => setSmoothing(Number(event.target.value))}
-              />
-            </label>
-          </div>
+            }
+          />
           {comparison.phase === 'error' ? (
             <Failed
               error={comparison.error}
@@ -70,8 +56,8 @@ export function Compare(props: {
               title={metric}
               curves={curves}
               trans={trans}
-              smoothing={smoothing}
-              isLog={isLog}
+              smoothing={look.smoothing}
+              isLog={look.isLog}
               height={300}
             />
           )}

@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import type { Run } from '../api/types';
 import { number } from '../charts/format';
+import { own } from '../model/own';
 import { ago } from './times';
 import { useSight } from './window';
 
@@ -132,7 +133,7 @@ function RunRow(props: {
         </button>
       </th>
       {props.columns.map(column => (
-        <td key={column}>{number(run.metrics[column])}</td>
+        <td key={column}>{number(own(run.metrics, column))}</td>
       ))}
       <td className="jp-mod-time">
         {run.start_time === null ? '' : ago(run.start_time, props.now, trans)}

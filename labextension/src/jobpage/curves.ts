@@ -7,7 +7,7 @@ export type Axis = 'step' | 'time';
 export interface Source {
   readonly id: string;
   readonly label: string;
-  readonly metrics: Readonly<Record<string, MetricSeries>>;
+  readonly metrics: ReadonlyMap<string, MetricSeries>;
 }
 
 /** One chart for each metric that any source has: the first source's first, each in its own order. */
@@ -15,12 +15,13 @@ export function charts(
   sources: readonly Source[],
   axis: Axis
 ): { name: string; curves: Curve[] }[] {
-  const names = new Set(sources.flatMap(({ metrics }) => Object.keys(metrics)));
+  const names = new Set(sources.flatMap(({ metrics }) => [...metrics.keys()]));
   return [...names].map(name => ({
     name,
-    curves: sources
-      .filter(({ metrics }) => name in metrics)
-      .map(({ id, label, metrics }) => ({ id, label, points: along(metrics[name], axis) }))
+    curves: sources.flatMap(({ id, label, metrics }) => {
+      const series = metrics.get(name);
+      return series ? [{ id, label, points: along(series, axis) }] : [];
+    })
   }));
 }
 

@@ -3,20 +3,28 @@ import * as React from 'react';
 
 import type { JobRow } from '../api/types';
 import { Chart, duration } from '../charts';
+import { CurveTools, PLAIN_LOOK, type CurveLook } from '../components/curvetools';
 import { Failed, Loading, Nothing } from '../components/notice';
 import { charts, type Axis, type Source } from './curves';
 import { label, type PageModel } from './model';
+
+/** How the charts of a page are drawn; the page keeps it while another tab is looked at. */
+export interface ChartsLook extends CurveLook {
+  readonly axis: Axis;
+}
+
+export const FIRST_LOOK: ChartsLook = { ...PLAIN_LOOK, axis: 'step' };
 
 /** Every metric as a chart; all charts have one smoothing, scale and axis. */
 export function MetricsTab(props: {
   model: PageModel;
   name: string;
+  look: ChartsLook;
+  onLook: (look: ChartsLook) => void;
   trans: TranslationBundle;
 }): React.JSX.Element {
-  const { model, name, trans } = props;
-  const [smoothing, setSmoothing] = React.useState(0);
-  const [isLog, setIsLog] = React.useState(false);
-  const [axis, setAxis] = React.useState<Axis>('step');
+  const { model, name, look, trans } = props;
+  const { smoothing, isLog, axis } = look;
   React.useEffect(() => model.metrics.want(), [model]);
   const { value, error } = model.metrics;
   const { others, jobId } = model;
@@ -24,7 +32,7 @@ export function MetricsTab(props: {
     const own: Source = {
       id: jobId,
       label: others.length ? label({ id: jobId, name }) : name,
-      metrics: value ?? {}
+      metrics: value ?? new Map()
     };
     return charts([own, ...others], axis);
   }, [value, others, axis, jobId, name]);
@@ -39,37 +47,23 @@ export function MetricsTab(props: {
   const xText = axis === 'time' ? (x: number) => duration(x, trans) : undefined;
   return (
     <>
-      <div className="jp-cloudml-Page-tools" role="toolbar" aria-label={trans.__('Curves')}>
-        <label>
-          {trans.__('Smoothing')}
-          <input
-            type="range"
-            min={0}
-            max={0.99}
-            step={0.01}
-            value={smoothing}
-            aria-valuetext={smoothing.toFixed(2)}
-            onChange={event => setSmoothing(Number(event.target.value))}
-          />
-          <output className="jp-cloudml-Number">{smoothing.toFixed(2)}</output>
-        </label>
-        <label>
-          <input
-            type="checkbox"
-            checked={isLog}
-            onChange={event => setIsLog(event.target.checked)}
-          />
-          {trans.__('Log scale')}
-        </label>
+      <CurveTools
+        look={look}
+        onChange={changed => props.onLook({ ...look, ...changed })}
+        trans={trans}
+      >
         <label>
           {trans.__('Along')}
-          <select value={axis} onChange={event => setAxis(event.target.value as Axis)}>
+          <select
+            value={axis}
+            onChange={event => props.onLook({ ...look, axis: event.target.value as Axis })}
+          >
             <option value="step">{trans.__('steps')}</option>
             <option value="time">{trans.__('time')}</option>
           </select>
         </label>
         <Compare model={model} trans={trans} />
-      </div>
+      </CurveTools>
       {drawn.length === 0 ? (
         <Nothing
           title={trans.__('No metrics yet')}

@@ -35,7 +35,7 @@ export class PageModel implements IDisposable {
 
   readonly job: JobModel;
   readonly details = new Part<JobDetails>(signal => this._api.details(this.jobId, signal));
-  readonly metrics = new Part<Record<string, MetricSeries>>(signal =>
+  readonly metrics = new Part<ReadonlyMap<string, MetricSeries>>(signal =>
     this._api.metrics(this.jobId, signal)
   );
   readonly resources = new Part<ResourceSample[]>(signal =>

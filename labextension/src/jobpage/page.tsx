@@ -9,7 +9,7 @@ import { StateBadge } from '../card/state';
 import { Failed, Loading, Nothing } from '../components/notice';
 import { useNow } from '../components/window';
 import { Log } from './log';
-import { MetricsTab } from './metrics';
+import { FIRST_LOOK, MetricsTab } from './metrics';
 import type { PageModel, Part } from './model';
 import { ResourcesTab } from './resources';
 import { useSignal } from './signals';
@@ -29,6 +29,7 @@ export interface PageTools {
 export function Page(props: PageTools & { model: PageModel }): React.JSX.Element {
   const { model, trans } = props;
   useSignal(model.changed);
+  const [look, setLook] = React.useState(FIRST_LOOK);
   const { job } = model;
   const snapshot = job.snapshot;
   if (snapshot === null) {
@@ -58,7 +59,9 @@ export function Page(props: PageTools & { model: PageModel }): React.JSX.Element
     {
       id: 'metrics',
       label: trans.__('Metrics'),
-      draw: () => <MetricsTab model={model} name={name} trans={trans} />
+      draw: () => (
+        <MetricsTab model={model} name={name} look={look} onLook={setLook} trans={trans} />
+      )
     },
     {
       id: 'resources',

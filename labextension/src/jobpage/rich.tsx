@@ -40,5 +40,12 @@ export function Rich(props: {
       widget.dispose();
     };
   }, [output, rendermime]);
-  return <div ref={host} className="jp-cloudml-Log-rich jp-RenderedHTMLCommon" />;
+  return (
+    // Lab's sanitizer leaves forms without an address: to send one would load Lab anew
+    <div
+      ref={host}
+      className="jp-cloudml-Log-rich jp-RenderedHTMLCommon"
+      onSubmit={event => event.preventDefault()}
+    />
+  );
 }

@@ -1,9 +1,8 @@
-import type { IDisposable } from '@lumino/disposable';
-import { Signal, type ISignal } from '@lumino/signaling';
-
 import type { CloudMLApi } from '../api/client';
-import type { Run, Value } from '../api/types';
-import { Loader, type Phase } from './loader';
+import type { JobChanges, Run, Value } from '../api/types';
+import { LiveModel, type Stream } from './live';
+import { own } from './own';
+import { PAUSE_MS } from './runs';
 
 export interface Parameter {
   name: string;
@@ -17,35 +16,42 @@ export interface LastMetric {
   values: readonly (Value | null | undefined)[];
 }
 
-/** Runs beside each other: the curve of one metric, all parameters, all last values. */
-export class Comparison implements IDisposable {
+type Api = Pick<CloudMLApi, 'runs' | 'curves'>;
+
+/**
+ * Runs beside each other: the curve of one metric, all parameters, all last values. Fetched again when one of their jobs
+ * moves while somebody looks: what a job logged last is in its run a little after the job ended.
+ */
+export class Comparison extends LiveModel {
   constructor(
-    private readonly _api: Pick<CloudMLApi, 'curves'>,
-    readonly runs: readonly Run[],
+    private readonly _api: Api,
+    stream: Stream,
+    runs: readonly Run[],
     preferred = ''
   ) {
-    this.metrics = names(runs.map(run => run.metrics)).filter(name => !name.startsWith('system/'));
-    this.params = compare(runs);
-    this.last = this.metrics.map(name => ({ name, values: runs.map(run => run.metrics[name]) }));
-    this._metric = this.metrics.includes(preferred) ? preferred : (this.metrics[0] ?? '');
-    this._loader.changed.connect(() => this._changed.emit(), this);
-    void this.refresh();
+    super(stream, PAUSE_MS);
+    this._runs = runs;
+    this._metric = preferred;
+    this._choose();
   }
 
-  readonly metrics: readonly string[];
-  readonly params: readonly Parameter[];
-  readonly last: readonly LastMetric[];
-
-  get changed(): ISignal<this, void> {
-    return this._changed;
+  get runs(): readonly Run[] {
+    return this._runs;
   }
 
-  get phase(): Phase {
-    return this._loader.phase;
+  get metrics(): readonly string[] {
+    return names(this._runs.map(run => run.metrics)).filter(name => !name.startsWith('system/'));
   }
 
-  get error(): Error | null {
-    return this._loader.error;
+  get params(): readonly Parameter[] {
+    return compare(this._runs);
+  }
+
+  get last(): readonly LastMetric[] {
+    return this.metrics.map(name => ({
+      name,
+      values: this._runs.map(run => own(run.metrics, name))
+    }));
   }
 
   get metric(): string {
@@ -57,43 +63,49 @@ export class Comparison implements IDisposable {
     return this._curves;
   }
 
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
   setMetric(metric: string): void {
     this._metric = metric;
     void this.refresh();
   }
 
-  async refresh(): Promise<void> {
-    if (!this._metric) {
-      return;
-    }
-    const ids = this.runs.map(run => run.run_id);
-    await this._loader.load(
-      signal => this._api.curves(ids, this._metric, signal),
+  protected async fetch(): Promise<void> {
+    const ids = this._runs.map(run => run.run_id);
+    await this.loader.load(
+      async signal => {
+        const { runs } = await this._api.runs({ run_id: ids, limit: ids.length }, signal);
+        const found = new Map(runs.map(run => [run.run_id, run]));
+        this._runs = this._runs.map(run => found.get(run.run_id) ?? run);
+        this._choose();
+        return this._metric ? await this._api.curves(ids, this._metric, signal) : {};
+      },
       curves => (this._curves = curves)
     );
   }
 
-  dispose(): void {
-    this._isDisposed = true;
-    this._loader.dispose();
-    Signal.clearData(this);
+  protected take({ changed }: JobChanges): void {
+    const jobs = new Set(this._runs.map(run => run.job_id));
+    if (changed.some(one => jobs.has(one.id))) {
+      this.missed();
+    }
   }
 
-  private readonly _loader = new Loader();
-  private readonly _changed = new Signal<this, void>(this);
+  /** The metric that is shown is one that there is. */
+  private _choose(): void {
+    const known = this.metrics;
+    if (!known.includes(this._metric)) {
+      this._metric = known[0] ?? '';
+    }
+  }
+
+  private _runs: readonly Run[];
   private _metric: string;
   private _curves: Record<string, [number, number][]> = {};
-  private _isDisposed = false;
 }
 
 /** Parameters of all runs, those that differ first: they are why one compares. */
 export function compare(runs: readonly Run[]): Parameter[] {
   const all = names(runs.map(run => run.params)).map(name => {
-    const values = runs.map(run => run.params[name] as string | undefined);
+    const values = runs.map(run => own(run.params, name));
     return { name, values, isSame: values.every(value => value === values[0]) };
   });
   return [...all.filter(param => !param.isSame), ...all.filter(param => param.isSame)];

@@ -7,7 +7,10 @@ import type { JobChanges, JobState } from '../api/types';
 
 type Counts = Partial<Record<JobState, number>>;
 
-/** How many jobs run and wait, live: asked for once and after every gap, told by the stream in between. */
+/**
+ * How many jobs run and wait, live: asked for once and after every gap, told by the stream in between.
+ * What today's jobs cost comes with the answers: where a price is known, it is asked for anew when jobs begin and end.
+ */
 export class CountsModel implements IDisposable {
   constructor(
     private readonly _api: Pick<CloudMLApi, 'listJobs'>,
@@ -29,6 +32,11 @@ export class CountsModel implements IDisposable {
     return count(this._counts, ['QUEUED']);
   }
 
+  /** US dollars since midnight; null where it is not known. */
+  get costToday(): number | null {
+    return this._costToday;
+  }
+
   get isDisposed(): boolean {
     return this._isDisposed;
   }
@@ -36,10 +44,10 @@ export class CountsModel implements IDisposable {
   /** Asks the server. Never fails: what cannot be asked is not shown. */
   async refresh(): Promise<void> {
     try {
-      const { counts } = await this._api.listJobs({ limit: 1 });
-      this._set(counts);
+      const { counts, cost_today } = await this._api.listJobs({ limit: 1 });
+      this._set(counts, cost_today ?? null);
     } catch {
-      this._set({});
+      this._set({}, null);
     }
   }
 
@@ -54,26 +62,33 @@ export class CountsModel implements IDisposable {
   }
 
   private _take(_: unknown, changes: JobChanges): void {
-    this._set(changes.counts);
+    if (this._set(changes.counts, this._costToday) && this._costToday !== null) {
+      this._ask();
+    }
   }
 
   private _ask(): void {
     void this.refresh();
   }
 
-  private _set(counts: Counts): void {
+  /** Whether a number of jobs changed. */
+  private _set(counts: Counts, costToday: number | null): boolean {
     if (this._isDisposed) {
-      return;
+      return false;
     }
-    const before = [this.running, this.queued];
+    const [running, queued, cost] = [this.running, this.queued, this._costToday];
     this._counts = counts;
-    if (before[0] !== this.running || before[1] !== this.queued) {
+    this._costToday = costToday;
+    const isOther = running !== this.running || queued !== this.queued;
+    if (isOther || cost !== costToday) {
       this._changed.emit();
     }
+    return isOther;
   }
 
   private readonly _changed = new Signal<this, void>(this);
   private _counts: Counts = {};
+  private _costToday: number | null = null;
   private _isDisposed = false;
 }
 

@@ -1,8 +1,6 @@
-import type { IDisposable } from '@lumino/disposable';
 import { Signal, type ISignal } from '@lumino/signaling';
 
 import type { CloudMLApi } from '../api/client';
-import type { IJobStream } from '../api/stream';
 import {
   isFinal,
   type JobChange,
@@ -11,7 +9,7 @@ import {
   type JobRow,
   type JobState
 } from '../api/types';
-import { Loader, type Phase } from './loader';
+import { LiveModel, type Stream } from './live';
 
 /** Rows asked for in one request. */
 export const PAGE = 200;
@@ -34,32 +32,17 @@ export const NO_FILTER: JobFilter = { states: [], notebook: '', experiment: '', 
  * It is live without asking: the stream says what changed, known rows change in place, and the list is fetched again
  * only where a job appeared that it does not know, or something was missed. Counts are those of all jobs.
  */
-export class JobsModel implements IDisposable {
+export class JobsModel extends LiveModel {
   constructor(
     private readonly _api: Pick<CloudMLApi, 'listJobs'>,
-    private readonly _stream: Pick<IJobStream, 'changed' | 'reconnected'>
+    stream: Stream
   ) {
-    this._stream.changed.connect(this._apply, this);
-    this._stream.reconnected.connect(this._missed, this);
-    this._loader.changed.connect(() => this._changed.emit(), this);
-  }
-
-  /** Rows, counts, filter or phase are new. */
-  get changed(): ISignal<this, void> {
-    return this._changed;
+    super(stream, BURST_MS);
   }
 
   /** Single jobs moved; the very event. */
   get moved(): ISignal<this, JobChanges> {
     return this._moved;
-  }
-
-  get phase(): Phase {
-    return this._loader.phase;
-  }
-
-  get error(): Error | null {
-    return this._loader.error;
   }
 
   /** How many jobs fit the filter. */
@@ -91,10 +74,6 @@ export class JobsModel implements IDisposable {
 
   get filter(): JobFilter {
     return this._filter;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
   }
 
   /** The row at `index` of the filtered list, when its page is here. */
@@ -129,41 +108,10 @@ export class JobsModel implements IDisposable {
     void this.refresh();
   }
 
-  /** Whether somebody looks. A list at which nobody looks keeps its counts only, and is fetched when looked at. */
-  setVisible(isVisible: boolean): void {
-    this._isVisible = isVisible;
-    if (isVisible && this._isStale) {
-      void this.refresh();
-    }
-  }
-
-  /** Fetches the pages in sight anew; never fails, see `error`. */
-  async refresh(): Promise<void> {
-    this._isStale = false;
-    window.clearTimeout(this._timer);
-    this._timer = undefined;
-    this._asked++;
-    const [first, last] = this._sight;
-    const offset = Math.floor(first / PAGE) * PAGE;
-    const limit = Math.max(PAGE, Math.ceil((last + 1 - offset) / PAGE) * PAGE);
-    await this._loader.load(
-      signal => this._api.listJobs({ ...this._query(), limit, offset }, signal),
-      page => {
-        this._rows = [];
-        this._places.clear();
-        this._pages.clear();
-        this._total = page.total;
-        this._counts = page.counts;
-        this._place(page.jobs, offset);
-      }
-    );
-    this._asked--;
-  }
-
   /** Makes sure that the rows from `first` to `last` are here or on their way. */
   see(first: number, last: number): void {
     this._sight = [first, last];
-    if (this.phase === 'loading' || this._isStale) {
+    if (this.phase === 'loading' || this.isStale) {
       return;
     }
     for (
@@ -181,23 +129,29 @@ export class JobsModel implements IDisposable {
   put(row: JobRow): void {
     const index = this._places.get(row.id);
     if (index === undefined) {
-      this._missed();
+      this.missed();
       return;
     }
     this._keep(index, row);
-    this._changed.emit();
+    this.say();
   }
 
-  dispose(): void {
-    if (this._isDisposed) {
-      return;
-    }
-    this._isDisposed = true;
-    window.clearTimeout(this._timer);
-    this._loader.dispose();
-    this._stream.changed.disconnect(this._apply, this);
-    this._stream.reconnected.disconnect(this._missed, this);
-    Signal.clearData(this);
+  /** Fetches the pages in sight anew. */
+  protected async fetch(): Promise<void> {
+    const [first, last] = this._sight;
+    const offset = Math.floor(first / PAGE) * PAGE;
+    const limit = Math.max(PAGE, Math.ceil((last + 1 - offset) / PAGE) * PAGE);
+    await this.loader.load(
+      signal => this._api.listJobs({ ...this._query(), limit, offset }, signal),
+      page => {
+        this._rows = [];
+        this._places.clear();
+        this._pages.clear();
+        this._total = page.total;
+        this._counts = page.counts;
+        this._place(page.jobs, offset);
+      }
+    );
   }
 
   private async _fetchPage(page: number): Promise<void> {
@@ -206,10 +160,10 @@ export class JobsModel implements IDisposable {
     const offset = page * PAGE;
     try {
       const answer = await this._api.listJobs({ ...this._query(), limit: PAGE, offset });
-      if (pages === this._pages && !this._isDisposed) {
+      if (pages === this._pages && !this.isDisposed) {
         this._total = answer.total;
         this._place(answer.jobs, offset);
-        this._changed.emit();
+        this.say();
       }
     } catch {
       // asked for again when it comes in sight again
@@ -252,7 +206,7 @@ export class JobsModel implements IDisposable {
     return { state: states, notebook, experiment, text };
   }
 
-  private _apply(_: unknown, changes: JobChanges): void {
+  protected take(changes: JobChanges): void {
     this._counts = changes.counts;
     let isNew = false;
     for (const change of changes.changed) {
@@ -269,29 +223,12 @@ export class JobsModel implements IDisposable {
       this._takeProgress(change);
     }
     this._moved.emit(changes);
-    this._changed.emit();
+    this.say();
     if (isNew) {
-      this._missed();
+      this.missed();
     }
   }
 
-  /** Fetch soon: a burst of changes costs one request, and one under way is let finish. */
-  private _missed(): void {
-    this._isStale = true;
-    if (this._isVisible && this._timer === undefined) {
-      this._timer = window.setTimeout(() => {
-        this._timer = undefined;
-        if (this._asked) {
-          this._missed();
-        } else if (this._isVisible && this._isStale) {
-          void this.refresh();
-        }
-      }, BURST_MS);
-    }
-  }
-
-  private readonly _loader = new Loader();
-  private readonly _changed = new Signal<this, void>(this);
   private readonly _moved = new Signal<this, JobChanges>(this);
   private _rows: (JobRow | undefined)[] = [];
   private _seenAt = new WeakMap<JobRow, number>();
@@ -304,9 +241,4 @@ export class JobsModel implements IDisposable {
   private _counts: Partial<Record<JobState, number>> = {};
   private _filter: JobFilter = NO_FILTER;
   private _sight: [number, number] = [0, 0];
-  private _timer: number | undefined;
-  private _asked = 0;
-  private _isVisible = false;
-  private _isStale = true;
-  private _isDisposed = false;
 }

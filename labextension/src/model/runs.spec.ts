@@ -2,9 +2,10 @@ import { Signal } from '@lumino/signaling';
 
 import type { IJobStream } from '../api/stream';
 import type { JobChanges, JobState, RunPage, RunQuery } from '../api/types';
+import { beside, shown } from '../testing/beside';
 import { run } from '../testing/rows';
-import { Comparison, compare } from './comparison';
-import { PAUSE_MS, RunsModel } from './runs';
+import { compare } from './comparison';
+import { AWAY_MS, PAUSE_MS, RunsModel, SYNCING_MS } from './runs';
 
 class FakeServer {
   readonly asked: RunQuery[] = [];
@@ -47,6 +48,39 @@ describe('the runs', () => {
   afterEach(() => {
     model.dispose();
     jest.useRealTimers();
+  });
+
+  it('asks again while the server of the runs is copied or away, and only then and while somebody looks', async () => {
+    model.setVisible(true);
+    await settled();
+    const asked = (): number => server.asked.length;
+    let before = asked();
+    await jest.advanceTimersByTimeAsync(10 * AWAY_MS);
+    expect(asked()).toBe(before);
+
+    server.page = { ...server.page, syncing: true, away_since: null };
+    await model.refresh();
+    expect(model.isSyncing).toBe(true);
+    before = asked();
+    server.page = { ...server.page, syncing: false, away_since: 1_700_000_000 };
+    await jest.advanceTimersByTimeAsync(SYNCING_MS);
+    expect(asked()).toBe(before + 1);
+    expect([model.isSyncing, model.awaySince]).toEqual([false, 1_700_000_000]);
+
+    model.setVisible(false);
+    await jest.advanceTimersByTimeAsync(3 * AWAY_MS);
+    expect(asked()).toBe(before + 1);
+    model.setVisible(true);
+    server.page = { ...server.page, away_since: null };
+    await jest.advanceTimersByTimeAsync(AWAY_MS);
+    expect(model.awaySince).toBeNull();
+  });
+
+  it('compares chosen runs as they are now, not as they were when they were chosen', async () => {
+    model.choose(run({ run_id: 'a' }), true);
+    server.page = { ...server.page, runs: [run({ run_id: 'a', metrics: { loss: 0.5 } })] };
+    await model.refresh();
+    expect(model.chosen.map(({ metrics }) => metrics)).toEqual([{ loss: 0.5 }]);
   });
 
   it('come newest first, and then in the order of a metric that is turned by a second click', async () => {
@@ -125,13 +159,32 @@ describe('runs beside each other', () => {
   });
 
   it('ask for the curves of the chosen metric', async () => {
-    const curves = jest.fn(async () => ({ a: [[0, 1] as [number, number]] }));
-    const comparison = new Comparison({ curves }, runs);
-    await new Promise<void>(resolve =>
-      comparison.changed.connect(() => comparison.phase === 'ready' && resolve())
-    );
-    expect(curves).toHaveBeenCalledWith(['a', 'b'], 'acc', expect.anything());
+    const { comparison, server } = beside(runs, '', { a: [[0, 1]] });
+    await shown(comparison);
+    expect(server.curves).toHaveBeenCalledWith(['a', 'b'], 'acc', expect.anything());
     expect(comparison.curves).toEqual({ a: [[0, 1]] });
     comparison.dispose();
+  });
+
+  it('move with their jobs: a run that had no metric yet gets its curve', async () => {
+    jest.useFakeTimers();
+    const young = run({ run_id: 'a', job_id: 'job-a', metrics: {} });
+    const { comparison, server, changed } = beside([young]);
+    comparison.setVisible(true);
+    await settled();
+    expect([comparison.metrics, comparison.metric]).toEqual([[], '']);
+    server.rows = [run({ run_id: 'a', job_id: 'job-a', metrics: { loss: 0.5 } })];
+    const tell = (id: string) =>
+      changed.emit({ seq: 1, changed: [{ id, state: 'SUCCEEDED', updated_at: 1 }], counts: {} });
+    tell('another');
+    await settled();
+    expect(server.runs).toHaveBeenCalledTimes(1);
+    tell('job-a');
+    await settled();
+    expect([comparison.metrics, comparison.metric]).toEqual([['loss'], 'loss']);
+    expect(comparison.last).toEqual([{ name: 'loss', values: [0.5] }]);
+    expect(server.runs).toHaveBeenLastCalledWith({ run_id: ['a'], limit: 1 }, expect.anything());
+    comparison.dispose();
+    jest.useRealTimers();
   });
 });

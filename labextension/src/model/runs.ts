@@ -1,8 +1,4 @@
-import type { IDisposable } from '@lumino/disposable';
-import { Signal, type ISignal } from '@lumino/signaling';
-
 import type { CloudMLApi } from '../api/client';
-import type { IJobStream } from '../api/stream';
 import {
   isFinal,
   type Experiment,
@@ -11,12 +7,16 @@ import {
   type Run,
   type RunQuery
 } from '../api/types';
-import { Loader, type Phase } from './loader';
+import { LiveModel, type Stream } from './live';
 
 const PAGE = 200;
 
 /** How long moves of jobs are gathered before the runs are fetched again. */
 export const PAUSE_MS = 1_500;
+
+/** How soon the runs are asked for again while their server is being copied, and while it is away. */
+export const SYNCING_MS = 2_000;
+export const AWAY_MS = 15_000;
 
 /** How many metrics have a column of their own unless the user names some. */
 const COLUMNS = 4;
@@ -26,28 +26,25 @@ type Api = Pick<CloudMLApi, 'runs' | 'experiments'>;
 /**
  * The runs of an experiment, in the order of one metric. Sorting is the server's, over all runs; pages come when seen.
  *
- * Fetched again when a job begins, gets its run or ends while somebody looks; never by the clock.
+ * Fetched again when a job begins, gets its run or ends while somebody looks; by the clock only while the copy of a
+ * tracking server's runs is not whole, or that server is away.
  */
-export class RunsModel implements IDisposable {
+export class RunsModel extends LiveModel {
   constructor(
     private readonly _api: Api,
-    private readonly _stream: Pick<IJobStream, 'changed' | 'reconnected'>
+    stream: Stream
   ) {
-    this._stream.changed.connect(this._take, this);
-    this._stream.reconnected.connect(this._missed, this);
-    this._loader.changed.connect(() => this._changed.emit(), this);
+    super(stream, PAUSE_MS);
   }
 
-  get changed(): ISignal<this, void> {
-    return this._changed;
+  /** Whether the runs of a tracking server are still being fetched: there are more than these. */
+  get isSyncing(): boolean {
+    return this._isSyncing;
   }
 
-  get phase(): Phase {
-    return this._loader.phase;
-  }
-
-  get error(): Error | null {
-    return this._loader.error;
+  /** Since when (Unix seconds) the tracking server has not answered: these are its runs of that time. Else null. */
+  get awaySince(): number | null {
+    return this._awaySince;
   }
 
   get total(): number {
@@ -81,10 +78,6 @@ export class RunsModel implements IDisposable {
     return [...this._chosen.values()];
   }
 
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
   at(index: number): Run | undefined {
     return this._runs[index];
   }
@@ -107,7 +100,7 @@ export class RunsModel implements IDisposable {
 
   setPinned(names: readonly string[]): void {
     this._pinned = names;
-    this._changed.emit();
+    this.say();
   }
 
   choose(run: Run, isChosen: boolean): void {
@@ -116,37 +109,12 @@ export class RunsModel implements IDisposable {
     } else {
       this._chosen.delete(run.run_id);
     }
-    this._changed.emit();
+    this.say();
   }
 
   clearChosen(): void {
     this._chosen.clear();
-    this._changed.emit();
-  }
-
-  setVisible(isVisible: boolean): void {
-    this._isVisible = isVisible;
-    if (isVisible && this._isStale) {
-      void this.refresh();
-    }
-  }
-
-  async refresh(): Promise<void> {
-    this._isStale = false;
-    this._pages = new Set([0]);
-    await this._loader.load(
-      signal =>
-        Promise.all([
-          this._api.runs({ ...this._query, limit: PAGE, offset: 0 }, signal),
-          this._api.experiments(signal)
-        ]),
-      ([page, experiments]) => {
-        this._runs = [...page.runs];
-        this._total = page.total;
-        this._metrics = page.metrics;
-        this._experiments = experiments;
-      }
-    );
+    this.say();
   }
 
   /** Makes sure that these rows are here or on their way. */
@@ -165,35 +133,30 @@ export class RunsModel implements IDisposable {
     }
   }
 
-  dispose(): void {
-    if (this._isDisposed) {
-      return;
-    }
-    this._isDisposed = true;
-    window.clearTimeout(this._timer);
-    this._loader.dispose();
-    this._stream.changed.disconnect(this._take, this);
-    this._stream.reconnected.disconnect(this._missed, this);
-    Signal.clearData(this);
-  }
-
-  private async _fetch(page: number): Promise<void> {
-    const pages = this._pages;
-    pages.add(page);
-    const offset = page * PAGE;
-    try {
-      const answer = await this._api.runs({ ...this._query, limit: PAGE, offset });
-      if (pages === this._pages && !this._isDisposed) {
-        answer.runs.forEach((run, i) => (this._runs[offset + i] = run));
-        this._changed.emit();
+  protected async fetch(): Promise<void> {
+    this._pages = new Set([0]);
+    await this.loader.load(
+      signal =>
+        Promise.all([
+          this._api.runs({ ...this._query, limit: PAGE, offset: 0 }, signal),
+          this._api.experiments(signal)
+        ]),
+      ([page, experiments]) => {
+        this._runs = [];
+        this._place(page.runs, 0);
+        this._total = page.total;
+        this._metrics = page.metrics;
+        this._experiments = experiments;
+        this._isSyncing = page.syncing === true;
+        this._awaySince = page.away_since ?? null;
       }
-    } catch {
-      // asked for again when it comes in sight again
-      pages.delete(page);
+    );
+    if (this._isSyncing || this._awaySince !== null) {
+      this.fetchIn(this._isSyncing ? SYNCING_MS : AWAY_MS);
     }
   }
 
-  private _take(_: unknown, { changed }: JobChanges): void {
+  protected take({ changed }: JobChanges): void {
     const isMove = changed.some(one => this._marks.get(one.id) !== markOf(one));
     for (const one of changed) {
       if (isFinal(one.state)) {
@@ -203,25 +166,36 @@ export class RunsModel implements IDisposable {
       }
     }
     if (isMove) {
-      this._missed();
+      this.missed();
     }
   }
 
-  /** Fetch soon: moves that come together cost one request, and MLflow has heard of them by then. */
-  private _missed(): void {
-    this._isStale = true;
-    if (this._isVisible && this._timer === undefined) {
-      this._timer = window.setTimeout(() => {
-        this._timer = undefined;
-        if (this._isVisible && this._isStale) {
-          void this.refresh();
-        }
-      }, PAUSE_MS);
+  /** Runs as they are now, also those that were chosen before. */
+  private _place(runs: readonly Run[], offset: number): void {
+    runs.forEach((run, i) => {
+      this._runs[offset + i] = run;
+      if (this._chosen.has(run.run_id)) {
+        this._chosen.set(run.run_id, run);
+      }
+    });
+  }
+
+  private async _fetch(page: number): Promise<void> {
+    const pages = this._pages;
+    pages.add(page);
+    const offset = page * PAGE;
+    try {
+      const answer = await this._api.runs({ ...this._query, limit: PAGE, offset });
+      if (pages === this._pages && !this.isDisposed) {
+        this._place(answer.runs, offset);
+        this.say();
+      }
+    } catch {
+      // asked for again when it comes in sight again
+      pages.delete(page);
     }
   }
 
-  private readonly _loader = new Loader();
-  private readonly _changed = new Signal<this, void>(this);
   private readonly _chosen = new Map<string, Run>();
   private readonly _marks = new Map<string, string>();
   private _runs: (Run | undefined)[] = [];
@@ -231,10 +205,8 @@ export class RunsModel implements IDisposable {
   private _experiments: readonly Experiment[] = [];
   private _query: RunQuery = { sort: 'start_time', order: 'desc' };
   private _total = 0;
-  private _timer: number | undefined;
-  private _isVisible = false;
-  private _isStale = true;
-  private _isDisposed = false;
+  private _isSyncing = false;
+  private _awaySince: number | null = null;
 }
 
 /** What the table of runs shows of a job's way. */

@@ -1,16 +1,14 @@
-import { MainAreaWidget } from '@jupyterlab/apputils';
-import { ReactWidget, UseSignal, refreshIcon } from '@jupyterlab/ui-components';
+import { refreshIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Run } from '../api/types';
-import { Compare } from '../components/compare';
 import { Choice, Search } from '../components/jobfilter';
 import { Failed, Loading, Nothing } from '../components/notice';
+import { RunsNote } from '../components/runsnote';
 import { RunTable } from '../components/runtable';
-import { Comparison } from '../model/comparison';
 import { RunsModel } from '../model/runs';
 import { CommandIDs } from '../tokens';
-import { cloudmlIcon } from './icon';
+import { comparisonPage } from './comparison';
 import { Section } from './section';
 import type { Host } from './sidebar';
 
@@ -75,6 +73,7 @@ export function runsSection(host: Host): Section {
             </div>
           </div>
         )}
+        <RunsNote isSyncing={runs.isSyncing} awaySince={runs.awaySince} trans={trans} />
         {list()}
         {runs.chosen.length > 0 && (
           <div className="jp-cloudml-Runs-chosen">
@@ -100,34 +99,4 @@ export function runsSection(host: Host): Section {
   settings.changed.connect(pin);
   pin();
   return section;
-}
-
-/** A page of the main area with these runs beside each other. */
-export function comparisonPage(
-  runs: readonly Run[],
-  host: Host,
-  sort = ''
-): MainAreaWidget<ReactWidget> {
-  const { cloudml, commands } = host;
-  const { trans } = cloudml;
-  const comparison = new Comparison(cloudml.api, runs, sort.replace(/^metrics\./, ''));
-  const content = ReactWidget.create(
-    <UseSignal signal={comparison.changed}>
-      {() => (
-        <Compare
-          comparison={comparison}
-          trans={trans}
-          onOpen={run => void commands.execute(CommandIDs.openRun, { run_id: run.run_id })}
-        />
-      )}
-    </UseSignal>
-  );
-  content.addClass('jp-cloudml-BesidePage');
-  content.disposed.connect(() => comparison.dispose());
-  const page = new MainAreaWidget({ content });
-  page.id = `jp-cloudml-compare-${runs.map(run => run.run_id.slice(0, 6)).join('-')}`;
-  page.title.label = trans._n('%1 run', 'Compare %1 runs', runs.length);
-  page.title.icon = cloudmlIcon;
-  page.title.closable = true;
-  return page;
 }

@@ -5,6 +5,7 @@ import type { CommandRegistry } from '@lumino/commands';
 
 import type { PanelSettings } from '../model/settings';
 import type { ICloudML } from '../tokens';
+import { dataSection } from './data';
 import { jobsSection } from './jobs';
 import { runsSection } from './runs';
 import type { Section } from './section';
@@ -20,9 +21,10 @@ export interface Host {
 
 /** The sections from top to bottom with their share of the height. What has no content yet is not here. */
 const SECTIONS: readonly { create: (host: Host) => Section; share: number }[] = [
-  { create: jobsSection, share: 0.5 },
-  { create: runsSection, share: 0.3 },
-  { create: targetsSection, share: 0.2 }
+  { create: jobsSection, share: 0.4 },
+  { create: runsSection, share: 0.22 },
+  { create: dataSection, share: 0.22 },
+  { create: targetsSection, share: 0.16 }
 ];
 
 /** The panel of the left side bar, with its sections. */

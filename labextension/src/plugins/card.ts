@@ -2,12 +2,15 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { LongText } from '../card/longtext';
 import { MIME } from '../card/marks';
 import { JobCard } from '../card/widget';
 import { CommandIDs, DOMAIN, ICloudML } from '../tokens';
 
 /** Before Lab's own renderers of JSON and HTML, which the same outputs carry too. */
 const RANK = 40;
+
+const STDOUT = 'application/vnd.jupyter.stdout';
 
 /** Renders `application/vnd.cloudml.job+json`, live where the server extension is, as it was saved elsewhere. */
 export const card: JupyterFrontEndPlugin<void> = {
@@ -44,6 +47,10 @@ export const card: JupyterFrontEndPlugin<void> = {
             openRun: cloudml && opener(CommandIDs.openRun, 'run_id')
           })
       },
+      RANK
+    );
+    rendermime.addFactory(
+      { safe: true, mimeTypes: [STDOUT], createRenderer: options => new LongText(options) },
       RANK
     );
   }

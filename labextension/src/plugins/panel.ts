@@ -13,6 +13,7 @@ import { PanelSettings } from '../model/settings';
 import { cloudmlIcon } from '../panels/icon';
 import { CommandIDs, ICloudML } from '../tokens';
 import { addToMain } from './place';
+import { follow } from './settings';
 
 const ID = 'jupyter-cloudml:panel';
 
@@ -66,23 +67,9 @@ export const panel: JupyterFrontEndPlugin<void> = {
       execute: () => app.shell.activateById(shell.id)
     });
     palette?.addItem({ command: CommandIDs.showPanel, category: trans.__('CloudML') });
-    void follow(settings, registry);
+    void follow(settings, registry, ID);
   }
 };
-
-/** Follows the settings; without a registry the defaults hold. */
-async function follow(settings: PanelSettings, registry: ISettingRegistry | null): Promise<void> {
-  try {
-    const loaded = await registry?.load(ID);
-    if (loaded) {
-      const take = (): void => settings.take(loaded.composite);
-      loaded.changed.connect(take);
-      take();
-    }
-  } catch (error) {
-    console.warn('CloudML: its settings could not be read', error);
-  }
-}
 
 /** Gets its content when it is first seen. */
 class LazyPanel extends Panel {

@@ -30,6 +30,7 @@ export const statusBar: JupyterFrontEndPlugin<void> = {
           <StatusItem
             running={counts.running}
             queued={counts.queued}
+            costToday={counts.costToday}
             trans={trans}
             onOpen={onOpen}
           />
@@ -40,7 +41,7 @@ export const statusBar: JupyterFrontEndPlugin<void> = {
       item,
       align: 'left',
       rank: 2,
-      isActive: () => counts.running + counts.queued > 0,
+      isActive: () => counts.running + counts.queued + (counts.costToday ?? 0) > 0,
       activeStateChanged: counts.changed
     });
     void app.restored.then(() => counts.refresh());

@@ -10,7 +10,7 @@ export interface RunOnButtonProps {
   /** Where the cell runs, as `targetOf` says it. */
   target: string;
   trans: TranslationBundle;
-  onOpen: (anchor: HTMLElement) => void;
+  onOpen: () => void;
 }
 
 /** The control of a code cell: says where it runs, opens the menu of targets. Lab's own button, with its keys. */
@@ -30,7 +30,7 @@ export function RunOnButton({ target, trans, onOpen }: RunOnButtonProps): React.
       aria-haspopup="menu"
       // the cell keeps the focus, so that Shift Enter runs it after the choice
       noFocusOnClick
-      onClick={event => onOpen(event?.currentTarget as HTMLElement)}
+      onClick={() => onOpen()}
     />
   );
 }
@@ -49,12 +49,17 @@ export class RunOnWidget extends ReactWidget {
   }
 
   protected render(): React.ReactElement {
-    return <RunOnButton target={this._target} trans={this._trans} onOpen={this._onOpen} />;
+    return <RunOnButton target={this._target} trans={this._trans} onOpen={() => this._open()} />;
   }
 
   override dispose(): void {
     this._cell.contentChanged.disconnect(this._look, this);
     super.dispose();
+  }
+
+  /** The button is found by its class: Lab 4.4 hands no event to who listens for a click. */
+  private _open(): void {
+    this._onOpen(this.node.querySelector<HTMLElement>('.jp-cloudml-RunOn') ?? this.node);
   }
 
   private _look(): void {

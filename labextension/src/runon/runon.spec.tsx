@@ -65,7 +65,7 @@ describe('loading the magics', () => {
 describe('the status bar item', () => {
   it('is a button in a live region that opens the panel by keys', async () => {
     const onOpen = jest.fn();
-    render(<StatusItem running={2} queued={1} trans={trans} onOpen={onOpen} />);
+    render(<StatusItem running={2} queued={1} costToday={null} trans={trans} onOpen={onOpen} />);
     expect(screen.getByRole('status')).toBeInTheDocument();
     const button = screen.getByRole('button', { name: '2 running · 1 queued' });
     await userEvent.tab();
@@ -75,7 +75,12 @@ describe('the status bar item', () => {
   });
 
   it('says nothing where nothing runs', () => {
-    render(<StatusItem running={0} queued={0} trans={trans} onOpen={jest.fn()} />);
+    render(<StatusItem running={0} queued={0} costToday={null} trans={trans} onOpen={jest.fn()} />);
     expect(screen.getByRole('status')).toBeEmptyDOMElement();
+  });
+
+  it('says what today costs where that is known', () => {
+    render(<StatusItem running={1} queued={0} costToday={1.5} trans={trans} onOpen={jest.fn()} />);
+    expect(screen.getByRole('button', { name: '1 running · $1.50 today' })).toBeInTheDocument();
   });
 });
