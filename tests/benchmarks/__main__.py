@@ -8,7 +8,19 @@ import sys
 
 from . import harness
 
-ALL = ("shipping", "launch", "training", "agent", "registry", "runs", "server", "live")
+ALL = (
+    "shipping",
+    "launch",
+    "training",
+    "agent",
+    "registry",
+    "runs",
+    "server",
+    "live",
+    "prep",
+    "stream",
+    "gcs",
+)
 
 
 def main(names: list[str]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jupyter_cloudml.core.spec import JobSpec
 from jupyter_cloudml.core.states import JobState
+from jupyter_cloudml.journal.job_filter import JobFilter
 from jupyter_cloudml.journal.registry import Registry
 
 from .harness import machine, median, note, report, scratch, timed
@@ -23,7 +24,11 @@ def main() -> None:
         report("registry: insert and move a job", 1e6 * took / JOBS, unit="us", **machine())
         _measure("registry: list of 10,000 jobs", lambda: registry.list_jobs(limit=JOBS), 50.0)
         _measure("registry: first page of 100", lambda: registry.list_jobs(), 5.0)
-        _measure("registry: search text in 10,000", lambda: registry.list_jobs(text="9999"), 50.0)
+        _measure(
+            "registry: search text in 10,000",
+            lambda: registry.list_jobs(JobFilter(text="9999")),
+            50.0,
+        )
         _measure("registry: active of 10,000", registry.active, 50.0)
         _measure("registry: get by prefix", lambda: registry.get(f"{77:012x}"), 1.0)
         registry.close()

@@ -23,7 +23,7 @@ app.http_server.stop()
 
 def main() -> None:
     """Start servers by turns, so that a busy moment of the machine hits all alike."""
-    kinds = {"bare": "", "ours": "jupyter_cloudml", "proxy": "jupyter_server_proxy"}
+    kinds = {"bare": "", "ours": "jupyter_cloudml"}
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     with scratch() as folder:
         env = {"CLOUDML_HOME": str(folder / "home"), "JUPYTER_CONFIG_DIR": str(folder), **_quiet()}
@@ -37,7 +37,6 @@ def main() -> None:
                 times[kind].append(1e3 * float(took))
     bare = median(times["bare"])
     ours = median(times["ours"]) - bare
-    proxy = median(times["proxy"]) - bare
     report(
         "server: start, added by the extension",
         ours,
@@ -46,7 +45,6 @@ def main() -> None:
         bare=bare,
         **machine(),
     )
-    report("server: start, added by jupyter-server-proxy", proxy, unit="ms")
 
 
 def _quiet() -> dict[str, str]:

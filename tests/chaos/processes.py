@@ -14,7 +14,7 @@ from jupyter_cloudml.journal.registry import Registry
 from jupyter_cloudml.targets.local.client import is_running, process_stat
 from jupyter_cloudml.targets.local.starts import all_starts
 
-_ZYGOTE = b"jupyter_cloudml.agent.zygote"
+_ZYGOTE = b"jupyter_cloudml.agent.warm.zygote"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

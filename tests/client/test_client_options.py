@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_cloudml.client.flags import JOB_FLAGS, parse_line
+from jupyter_cloudml.client.flags import JOB_FLAGS
+from jupyter_cloudml.client.line import parse_line
 from jupyter_cloudml.client.options import build_spec, options_from, params_of
 from jupyter_cloudml.client.python import remote, submit
 from jupyter_cloudml.core.errors import BadInput
@@ -155,12 +156,13 @@ def test_a_parameters_file_that_is_no_mapping_is_refused(tmp_path):
     ("line", "defaults", "says"),
     [
         ("-r no-such-file.txt", {}, "-r .*no-such-file.txt' cannot be read: No such file"),
-        ("--data train=s3://b/x", {}, "--data train=s3://b/x.*in the cell"),
+        ("--data train=s4://b/x", {}, "--data train=s4://b/x: there is no store s4://"),
+        ("--data train=file2://b/x", {}, "there is no store file2://"),
         ("--data train=nowhere.csv", {}, "--data train=nowhere.csv: there is no '/"),
         ("--data train=file://host/x", {}, "names the host 'host'"),
         ("--checkpoint /etc/passwd/x", {}, "'/etc/passwd' is not a directory"),
         ("", {"requirements": "r.txt"}, "-r "),
-        ("", {"checkpoint": "s3://b/c"}, "--checkpoint s3://b/c: this version keeps"),
+        ("", {"checkpoint": "s4://b/c"}, "--checkpoint s4://b/c: there is no store s4://"),
     ],
 )
 def test_a_place_or_file_that_a_job_could_not_use_is_refused(line, defaults, says):

@@ -18,7 +18,7 @@ MISTAKES = [
     ("--memory 999999G", "this machine has"),
     ("--num-nodes 2", "target 'local' is one machine"),
     ("--nproc-per-node 2", "target 'local' starts one process"),
-    ("--checkpoint s3://b/c", "this version keeps checkpoints in directories"),
+    ("--checkpoint s4://b/c", "there is no store s4://"),
     ("-i nosuch", "BadInput: -i nosuch: the notebook has no such name"),
     ("-o nothing", "BadInput: -o nothing: the cell binds no such name (it binds: y)"),
     ("-o 'a b'", "BadInput: -o 'a b' is not a name"),

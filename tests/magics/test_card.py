@@ -92,3 +92,22 @@ def test_a_flat_curve_lies_in_the_middle_and_a_gap_splits_it():
     drawing = curve([[0, 1.0], [1, 1.0], [2, float("inf")], [3, 1.0]], "x")
     assert drawing.count("<polyline") == 2
     assert "22.0" in drawing
+
+
+def test_a_card_is_one_block_of_a_markdown_file(made):
+    """A blank line would end it: what follows would be Markdown, four blanks in front of it code."""
+    error = {"type": "ValueError", "message": "no\n\n    <b>good</b>\n\n# at all"}
+    html = bundle(made([RUNNING, *METRICS, {**FAILED, "error": error}], name="two\n\nlines"))[
+        "text/html"
+    ]
+    assert "\n\n" not in html
+    assert not re.search(r"\n\s", html)
+    assert "# at all" in html
+
+
+def test_the_first_line_of_a_card_says_it_to_who_reads_the_file_itself(made):
+    html = bundle(made([RUNNING, *METRICS, FAILED], name='fit "it"'))["text/html"]
+    head = html.splitlines()[0]
+    assert head.startswith(
+        '<div class="cloudml-card" aria-label="FAILED job fit &quot;it&quot; 0123456789ab on local, 8.0 s'
+    )

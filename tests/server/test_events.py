@@ -6,15 +6,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from jupyter_server.auth import Authorizer
 
 from jupyter_cloudml.core.spec import JobSpec
 from jupyter_cloudml.core.states import JobState
 from jupyter_cloudml.journal.writer import JournalWriter
 from jupyter_cloudml.server import watch
-from jupyter_cloudml.server.extension import EVENTS
+from jupyter_cloudml.server.bus import EVENTS, Bus
 
 from .test_jobs import ended, started, until
 
@@ -25,6 +27,7 @@ class Listener:
     def __init__(self, socket: Any) -> None:
         self._socket = socket
         self.events: list[dict[str, Any]] = []
+        self.others: list[str] = []
         self._reader = asyncio.ensure_future(self._read())
 
     async def _read(self) -> None:
@@ -32,6 +35,8 @@ class Listener:
             said = json.loads(message)
             if said["schema_id"] == EVENTS:
                 self.events.append(said)
+            else:
+                self.others.append(said["schema_id"])
 
     def of(self, job_id: str) -> list[dict[str, Any]]:
         return [change for e in self.events for change in e["changed"] if change["id"] == job_id]
@@ -42,10 +47,11 @@ class Listener:
 
 
 @pytest.fixture
-def listening(server: Any, jp_ws_fetch: Any) -> Callable[[], Any]:
+def listening(server: Any, jp_ws_fetch: Any) -> Callable[..., Any]:
     @asynccontextmanager
-    async def opened() -> AsyncIterator[Listener]:
-        listener = Listener(await jp_ws_fetch("api", "events", "subscribe"))
+    async def opened(who: str = "owner") -> AsyncIterator[Listener]:
+        socket = await jp_ws_fetch("api", "events", "subscribe", headers={"X-Who": who})
+        listener = Listener(socket)
         yield listener
         await listener.close()
 
@@ -187,3 +193,89 @@ async def test_a_real_job_is_followed_to_its_end(ask, listening, home):
 
         await until(over)
     assert heard.of(job.id)[-1]["progress"][0]["n"] == 5
+
+
+class Guests(Authorizer):
+    """Who calls themselves a guest may hear events, and see no job. It thinks about it."""
+
+    async def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        is_guest = handler.request.headers.get("X-Who") == "guest"
+        return not is_guest or not resource.startswith("cloudml:")
+
+
+OTHERS = "https://events.jupyter.org/jupyter_server/contents_service/v1"
+
+
+def happens(server: Any, path: str) -> None:
+    """Something that is told on the bus and is none of ours."""
+    data = {"action": "get", "path": path}
+    server.event_logger.emit(schema_id=OTHERS, data=data)
+
+
+async def test_who_may_not_see_jobs_hears_nothing_of_them_and_all_the_rest(
+    ask, listening, session, server
+):
+    server.web_app.settings["authorizer"] = Guests(parent=server)
+    job = quietly(session, 8)
+    async with listening() as owner, listening("guest") as guest:
+        await ask("jobs")
+        for state in (JobState.STARTING, JobState.RUNNING, JobState.SUCCEEDED):
+            session.registry.move(job, state, now=5.0)
+
+            async def heard(state: JobState = state) -> bool:
+                return [c["state"] for c in owner.of(job)][-1:] == [state.value]
+
+            await until(heard)
+        async with listening("guest") as late:
+            other = quietly(session, 9, JobState.FAILED)
+            await until(lambda: said(owner, other))
+            happens(server, "a.ipynb")
+
+            async def rest() -> bool:
+                return all(listener.others for listener in (owner, guest, late))
+
+            await until(rest)
+            assert late.events == []
+        assert guest.events == []
+    numbers = [event["seq"] for event in owner.events]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def test_events_are_told_in_order_though_the_authorizer_takes_its_time(listening, server):
+    server.web_app.settings["authorizer"] = Guests(parent=server)
+    bus = server.web_app.settings["cloudml"]._bus
+    async with listening() as owner:
+        for seq in range(50):
+            bus.emit({"seq": seq, "changed": [], "counts": {}})
+
+        async def all_came() -> bool:
+            return len(owner.events) == 50
+
+        await until(all_came)
+    assert [event["seq"] for event in owner.events] == list(range(50))
+
+
+async def test_without_a_list_of_listeners_nothing_is_told_where_not_all_may_hear_it(
+    server,
+):
+    class Closed:
+        """An event logger that shows nobody who listens."""
+
+        told: list[int] = []
+
+        def register_event_schema(self, _: Any) -> None:
+            pass
+
+        def emit(self, *, schema_id: str, data: dict[str, Any]) -> None:
+            assert schema_id == EVENTS
+            self.told.append(data["seq"])
+
+    logger = Closed()
+    bus = Bus(SimpleNamespace(event_logger=logger, web_app=server.web_app))
+    assert bus.is_watched()
+    await bus._tell({"seq": 1})
+    server.web_app.settings["authorizer"] = Guests(parent=server)
+    await bus._tell({"seq": 2})
+    assert logger.told == [1]

@@ -55,6 +55,7 @@ async def test_a_job_is_in_the_list_and_has_a_snapshot(ask, home):
     page = await until(look)
     assert [row["id"] for row in page["jobs"]] == [job.id]
     assert page["total"] == 1
+    assert page["cost_today"] is None  # nobody knows a price of this machine
     assert page["jobs"][0]["elapsed_s"] > 0
     assert (await ask("jobs", experiment="other"))["jobs"] == []
     assert (await ask("jobs", state="succeeded,failed", text="first"))["total"] == 1
@@ -81,6 +82,22 @@ async def test_metrics_and_resources_are_whole(ask, home):
     assert loss["points"][0][:2] == [0, 1.0]
     assert loss["last"] == 1 / 3000
     assert isinstance((await ask(f"jobs/{job.id}/resources"))["resources"], list)
+
+
+ODD = ("__proto__", "constructor", "toString", "a.b/c d", "größe", "__defineGetter__")
+
+
+async def test_a_metric_may_have_any_name_on_its_way_to_a_browser(ask, home):
+    source = (
+        f"import jupyter_cloudml as c\nfor i in range(3): c.log(step=i, **dict.fromkeys({ODD}, i))"
+    )
+    job = await started(source)
+    snapshot = await ended(ask, job.id)
+    assert set(snapshot["metrics"]) == set(ODD)
+    assert {series["last"] for series in snapshot["metrics"].values()} == {2}
+    metrics = (await ask(f"jobs/{job.id}/metrics"))["metrics"]
+    for name in ODD:
+        assert [point[:2] for point in metrics[name]["points"]] == [[0, 0.0], [1, 1.0], [2, 2.0]]
 
 
 async def test_details_tell_what_travelled_and_no_secret(ask, home, monkeypatch):

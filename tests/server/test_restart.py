@@ -1,4 +1,4 @@
-"""A Jupyter server that is ended in the middle of a job, and another one on the same data directory: real processes."""
+"""Jupyter servers on one data directory, one after another and two at a time: real processes, with a real job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from jupyter_cloudml.server.extension import EVENTS
+from jupyter_cloudml.server.bus import EVENTS
 from jupyter_cloudml.tracking.ui import free_port
 
 from .test_jobs import started, until
@@ -57,9 +57,9 @@ class JupyterServer:
             start_new_session=True,
         )
 
-    async def ask(self, path: str) -> Any:
+    async def ask(self, path: str, **said: Any) -> Any:
         """The answer; None while nobody answers."""
-        asked = HTTPRequest(f"http://{self._address}/{path}", headers=self._names)
+        asked = HTTPRequest(f"http://{self._address}/{path}", headers=self._names, **said)
         try:
             answer = await AsyncHTTPClient().fetch(asked)
         except (OSError, HTTPClientError):
@@ -84,7 +84,7 @@ class JupyterServer:
 
 @pytest.fixture
 def servers(home: Any, tmp_path: Path) -> Iterator[Any]:
-    """Starts servers of one user, one after the other."""
+    """Starts servers of one user."""
     root = tmp_path / "work"
     root.mkdir()
     made: list[JupyterServer] = []
@@ -98,11 +98,17 @@ def servers(home: Any, tmp_path: Path) -> Iterator[Any]:
         server.end(signal.SIGKILL)
 
 
-async def change_of(socket: Any, job_id: str, state: str) -> dict[str, Any]:
-    """The first event that tells this state."""
+async def change_of(
+    socket: Any, job_id: str, state: str, numbers: list[int] | None = None
+) -> dict[str, Any]:
+    """The first event that tells this state; ``numbers`` gets those of all events up to it."""
     while (message := await socket.read_message()) is not None:
         said = json.loads(message)
-        for change in said["changed"] if said["schema_id"] == EVENTS else ():
+        if said["schema_id"] != EVENTS:
+            continue
+        if numbers is not None:
+            numbers.append(said["seq"])
+        for change in said["changed"]:
             if (change["id"], change["state"]) == (job_id, state):
                 return dict(change)
     raise AssertionError("the socket was closed")
@@ -135,3 +141,37 @@ async def test_another_server_shows_the_same_live_job_and_tells_its_end(servers,
     rest = await second.ask(f"cloudml/jobs/{job.id}/outputs?offset={again['next']}")
     assert "".join(out["text"] for out in rest["outputs"]) == "after\n"
     assert rest["final"]
+
+
+async def test_two_servers_at_once_tell_the_same_and_one_does_not_need_the_other(servers, tmp_path):
+    both = servers(), servers()
+    gate = tmp_path / "gate"
+    sockets = []
+    for server in both:
+        await until(lambda server=server: server.ask("cloudml/config"))
+        sockets.append(await server.listen())
+        await server.ask("cloudml/jobs")
+    numbers: list[list[int]] = [[], []]
+
+    async def both_tell(job_id: str, state: str) -> None:
+        told = [
+            asyncio.wait_for(change_of(socket, job_id, state, seen), 60)
+            for socket, seen in zip(sockets, numbers, strict=True)
+        ]
+        await asyncio.gather(*told)
+
+    jobs = [await started(WAITS.format(gate=str(gate)), name=name) for name in ("one", "other")]
+    for job in jobs:
+        await both_tell(job.id, "RUNNING")
+    await both[1].ask(f"cloudml/jobs/{jobs[0].id}/cancel", method="POST", body="{}")
+    await both_tell(jobs[0].id, "CANCELLED")
+    for seen in numbers:
+        assert seen == list(range(seen[0], seen[0] + len(seen)))
+
+    both[1].end(signal.SIGKILL)
+    gate.touch()
+    await asyncio.wait_for(change_of(sockets[0], jobs[1].id, "SUCCEEDED"), 60)
+    page = await both[0].ask(f"cloudml/jobs/{jobs[1].id}/outputs")
+    assert "".join(out["text"] for out in page["outputs"]) == "before\nafter\n"
+    for socket in sockets:
+        socket.close()

@@ -15,10 +15,11 @@ from tornado.httpclient import HTTPClientError
 
 from jupyter_cloudml.core.spec import JobSpec
 from jupyter_cloudml.server.places import DESCRIPTION
-from jupyter_cloudml.server.routes import ROUTES
+from jupyter_cloudml.server.routes import PAGES, REST
 
 JOB = "0123456789ab"
-VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE", "DELETE")
 UNSET = "0" * 12
 
 
@@ -31,11 +32,26 @@ def implemented(handler: type) -> set[str]:
 
 
 def real_paths() -> Iterator[tuple[str, type, str]]:
-    """Every route as a path that exists, its handler, and the path as the description has it."""
-    for pattern, handler in ROUTES:
+    """Every route of the description as a path that exists, its handler, and the path as the description has it."""
+    for pattern, handler in REST:
         for tool in ("mlflow", "tensorboard") if "tools" in pattern else ("",):
             said = pattern.replace("([^/]+)", "{id}").replace("(mlflow|tensorboard)", "{tool}")
             yield said.replace("{id}", JOB).replace("{tool}", tool), handler, said
+
+
+Leave = tuple[str, str]
+
+
+def every_route() -> Iterator[tuple[str, type, dict[str, Leave]]]:
+    """Every path that there is, its handler, and what its verbs need: the routes of the description, and tools' pages."""
+    for path, handler, said in real_paths():
+        verbs = {v.upper(): words for v, words in described()["paths"][said].items()}
+        needs = {v: (verbs[v]["x-resource"], verbs[v]["x-action"]) for v in VERBS if v in verbs}
+        yield path, handler, needs
+    for pattern, handler in PAGES:
+        for page in ("", "ajax-api/2.0/mlflow/experiments/search"):
+            path = pattern.replace("([a-z]+-[0-9a-f]+)", "mlflow-0123456789").replace("(.*)", page)
+            yield path, handler, dict.fromkeys(implemented(handler), ("cloudml:tools", "execute"))
 
 
 def test_the_description_is_valid_and_says_every_route_and_verb():
@@ -70,22 +86,35 @@ def everything(home: Path) -> dict[str, bytes]:
     }
 
 
-async def status(fetch: Any, path: str, verb: str, **more: Any) -> int:
-    body = {"body": "{}"} if verb in ("POST", "PUT", "PATCH") else {}
-    try:
-        answer = await fetch(*path.strip("/").split("/"), method=verb, **body, **more)
-    except HTTPClientError as exc:
-        return exc.code
-    return answer.code
+@pytest.fixture
+def knock(server: Any, http_server_client: Any, jp_base_url: str, jp_auth_header: Any) -> Any:
+    """The status of a request: with the server's token, unless other headers are given."""
+
+    async def call(path: str, verb: str, headers: dict[str, str] = jp_auth_header) -> int:
+        body = None if verb in WITHOUT_BODY else "{}"
+        try:
+            answer = await http_server_client.fetch(
+                jp_base_url + path.lstrip("/"),
+                method=verb,
+                headers=headers,
+                body=body,
+                follow_redirects=False,
+                allow_nonstandard_methods=True,
+            )
+        except HTTPClientError as exc:
+            return exc.code
+        return answer.code
+
+    return call
 
 
-async def test_without_a_token_every_route_and_verb_is_closed(server, jp_fetch, one_job, session):
+@pytest.mark.parametrize("who", [{"Authorization": "token wrong"}, {}])
+async def test_without_a_token_every_route_and_verb_is_closed(knock, one_job, session, who):
     before, rows = everything(session.home.root), session.registry.list_jobs()
-    for path, _, _ in real_paths():
-        for verb in VERBS:
-            stranger = {"Authorization": "token wrong"}
-            code = await status(jp_fetch, path, verb, headers=stranger)
-            assert (path, verb, code) == (path, verb, 403)
+    codes = {
+        (path, verb): await knock(path, verb, who) for path, _, _ in every_route() for verb in VERBS
+    }
+    assert {key: code for key, code in codes.items() if code != 403} == {}
     assert everything(session.home.root) == before
     assert session.registry.list_jobs() == rows
 
@@ -101,33 +130,46 @@ class Deny(Authorizer):
         return not resource.startswith("cloudml:")
 
 
-async def test_without_leave_every_route_and_verb_is_closed(server, jp_fetch, one_job, session):
+async def test_without_leave_every_route_and_verb_is_closed(server, knock, one_job, session):
     deny = Deny(parent=server)
     deny.asked = []
     server.web_app.settings["authorizer"] = deny
     before, rows = everything(session.home.root), session.registry.list_jobs()
-    spec = described()["paths"]
-    for path, handler, said in real_paths():
-        for verb in implemented(handler):
+    for path, _, needs in every_route():
+        for verb in VERBS:
             deny.asked.clear()
-            assert (path, verb, await status(jp_fetch, path, verb)) == (path, verb, 403)
-            words = spec[said][verb.lower()]
-            assert deny.asked == [(words["x-resource"], words["x-action"])]
+            assert (path, verb, await knock(path, verb)) == (path, verb, 403)
+            (asked,) = deny.asked
+            assert asked in ([needs[verb]] if verb in needs else needs.values())
     assert everything(session.home.root) == before
     assert session.registry.list_jobs() == rows
 
 
-async def test_an_authorizer_may_grant_to_read_and_not_to_execute(
-    server, jp_fetch, one_job, session
+async def test_a_verb_that_a_route_does_not_have_is_said_so_to_whom_it_is_open(knock, one_job):
+    for path, handler, _ in every_route():
+        for verb in set(VERBS) - implemented(handler):
+            assert (path, verb, await knock(path, verb)) == (path, verb, 405)
+
+
+async def test_a_browser_may_ask_whether_another_site_may_send_a_token(
+    server, http_server_client, jp_base_url
 ):
+    asks = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
+    answer = await http_server_client.fetch(
+        f"{jp_base_url}cloudml/jobs", method="OPTIONS", headers=asks
+    )
+    assert (answer.code, answer.body) == (200, b"")
+
+
+async def test_an_authorizer_may_grant_to_read_and_not_to_execute(server, knock, one_job, session):
     class ReadOnly(Authorizer):
         def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
             del handler, user, resource
             return action == "read"
 
     server.web_app.settings["authorizer"] = ReadOnly(parent=server)
-    assert await status(jp_fetch, "cloudml/jobs", "GET") == 200
-    assert await status(jp_fetch, f"cloudml/jobs/{JOB}/cancel", "POST") == 403
+    assert await knock("cloudml/jobs", "GET") == 200
+    assert await knock(f"cloudml/jobs/{JOB}/cancel", "POST") == 403
     assert session.registry.get(JOB).intent == "run"
 
 

@@ -105,6 +105,23 @@ def test_infinity_and_not_a_number_are_words(store):
     assert page["params"] == ["depth", "lr"]
 
 
+def test_a_metric_may_have_a_name_that_javascript_has_a_use_for(tmp_path):
+    store = tmp_path / "mlflow.db"
+    make_store(store)
+    fill(store, 8)
+    with sqlite3.connect(store) as db:
+        for table in ("latest_metrics", "metrics"):
+            db.executemany(
+                f"INSERT INTO {table} (key, timestamp, step, value, is_nan, run_uuid) VALUES (?, 1, 0, ?, 0, ?)",
+                [("__proto__", n, f"{n:032x}") for n in (3, 5)],
+            )
+    db.close()
+    page = RunIndex(store).page(RunQuery(sort="metrics.__proto__", limit=2))
+    assert [run["metrics"]["__proto__"] for run in page["runs"]] == [5, 3]
+    assert "__proto__" in page["metrics"]
+    assert RunIndex(store).curve(f"{3:032x}", "__proto__") == [(0, 3)]
+
+
 def test_experiments_are_counted(store):
     assert RunIndex(store).experiments() == [
         {"id": "1", "name": "many", "runs": RUNS},

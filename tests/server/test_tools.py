@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from tornado.httpclient import HTTPClientError
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 from jupyter_cloudml.core.errors import Unavailable
 from jupyter_cloudml.server.tools import Tool, Tools
+from tests.server.event_files import write_event_files
 from tests.server.runs import fill, make_store
 
 from .test_routes import Deny
@@ -57,11 +60,71 @@ async def test_mlflows_pages_open_behind_the_login_and_end_with_the_server(
     server.web_app.settings["authorizer"] = authorizer
 
     (tool,) = server.web_app.settings["cloudml"].tools._tools.values()
-    members = [tool.process.pid, *(c.pid for c in psutil.Process(tool.process.pid).children(True))]
-    assert not [c for pid in members for c in psutil.Process(pid).net_connections("inet")]
+    members = family(tool)
+    assert not [c for member in members for c in member.net_connections("inet")]
     await asyncio.to_thread(server.web_app.settings["cloudml"].close)
-    assert not any(psutil.pid_exists(pid) for pid in members)
+    assert left_of(members) == []
     assert not tool.folder.exists()
+    with pytest.raises(HTTPClientError) as gone:
+        await http_server_client.fetch(url, headers=jp_auth_header)
+    assert gone.value.code == 503
+
+
+def family(tool: Tool) -> list[psutil.Process]:
+    """All processes of a tool."""
+    guard = psutil.Process(tool.process.pid)
+    return [guard, *guard.children(recursive=True)]
+
+
+def left_of(members: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run after a while."""
+    _, alive = psutil.wait_procs(members, timeout=60)
+    return [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
+
+
+async def until_ready(ask: Any, **said: Any) -> str:
+    """The address of TensorBoard once it is ready, asked as the front end asks."""
+    deadline = time.monotonic() + 120
+    while True:
+        answer = await ask("tools/tensorboard", method="POST", body=said)
+        if answer["state"] == "ready":
+            return str(answer["url"])
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+
+
+async def test_tensorboard_shows_a_folder_to_its_user_only_and_ends_when_idle(
+    server, ask, http_server_client, jp_auth_header, jp_root_dir, monkeypatch
+):
+    write_event_files(jp_root_dir / "logs" / "first")
+    shared = server.web_app.settings["cloudml"]
+    assert shared.tools._tools == {}
+    url = await until_ready(ask, logdir="logs")
+
+    page = await http_server_client.fetch(url, headers=jp_auth_header, request_timeout=60)
+    assert b"<title>TensorBoard</title>" in page.body
+    runs: list[str] = []
+    while runs != ["first"]:  # it reads the files in a thread of its own
+        told = await http_server_client.fetch(f"{url}data/runs", headers=jp_auth_header)
+        runs = json.loads(told.body)
+    where = f"{url}data/plugin/scalars/scalars?run=first&tag=loss"
+    told = await http_server_client.fetch(where, headers=jp_auth_header)
+    assert [point[1] for point in json.loads(told.body)] == [0, 1, 2]
+
+    for verb in ("GET", "HEAD", "POST", "OPTIONS"):
+        with pytest.raises(HTTPClientError) as stranger:
+            await http_server_client.fetch(url, method=verb, allow_nonstandard_methods=True)
+        assert stranger.value.code == 403
+    (tool,) = shared.tools._tools.values()
+    with pytest.raises(HTTPClientError) as guess:
+        await AsyncHTTPClient().fetch(f"http://127.0.0.1:{tool.port}/")
+    assert guess.value.code == 404
+    assert tool.prefix not in " ".join(psutil.Process(tool.process.pid).cmdline())
+
+    members = family(tool)
+    tool.used_at -= 10_000
+    await asyncio.to_thread(shared.tools._end_idle)
+    assert left_of(members) == []
     with pytest.raises(HTTPClientError) as gone:
         await http_server_client.fetch(url, headers=jp_auth_header)
     assert gone.value.code == 503
@@ -115,22 +178,18 @@ def test_a_tool_ends_when_the_server_is_killed_and_leaves_no_folder(tmp_path):
     assert not folder.exists()
 
 
-async def test_a_folder_outside_is_refused_and_a_missing_tensorboard_is_said(
-    ask, home, jp_root_dir
-):
+async def test_a_folder_outside_or_missing_is_refused(ask, home, jp_root_dir):
     (jp_root_dir / "way-out").symlink_to("/")
-    for odd in ("../..", "way-out/etc", "/../etc", 3):
+    (jp_root_dir / "file").touch()
+    for odd in ("../..", "way-out/etc", "/../etc", 3, "missing", "file"):
         code, said = await ask("tools/tensorboard", method="POST", body={"logdir": odd})
-        assert (code, said["code"]) == (400, "bad-input")
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        code, said = await ask("tools/tensorboard", method="POST")
-        assert (code, said["code"], said["hint"]) == (
-            409,
-            "not-installed",
-            "pip install tensorboard",
-        )
+        assert (odd, code, said["code"]) == (odd, 400, "bad-input")
+
+
+async def test_a_tensorboard_that_is_not_installed_is_said(ask, home, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    code, said = await ask("tools/tensorboard", method="POST")
+    assert (code, said["code"], said["hint"]) == (409, "not-installed", "pip install tensorboard")
 
 
 def test_nobody_starts_a_tool_in_a_server_that_ends(tmp_path):

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from jupyter_cloudml.core.config_files import parse_options
 from jupyter_cloudml.core.errors import BadInput
-from jupyter_cloudml.targets.config import load_config, parse_options
+from jupyter_cloudml.targets.config import load_config
 
 
 @pytest.fixture
