@@ -116,6 +116,8 @@ class FaultyProxy:
             self._count("up", len(block))
             server.sendall(block)
         head, lines = _head(said)
+        if not head:  # the upstream ended, or ``_reset_all`` cut both sides meanwhile
+            return False
         client.sendall(_spelled(head, lines))
         is_empty = method == "HEAD" or head.split(" ")[1] in ("204", "304")
         for block in () if is_empty else _body(said, lines):

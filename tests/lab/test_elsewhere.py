@@ -42,11 +42,12 @@ KEPT_BY_GITHUB = [
 
 
 class Executed(NamedTuple):
-    """The notebook, its exports beside it, and the snapshot that its card holds."""
+    """The notebook's exports, and the snapshots that its cards hold: of the preparation, and of the training."""
 
     html: Path
     markdown: Path
-    snapshot: dict[str, Any]
+    split: dict[str, Any]
+    digits: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +64,8 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executed]:
     done = nbformat.read(root / "done.ipynb", as_version=4)
     outputs = (output for cell in done.cells for output in cell.get("outputs", ()))
     cards = [output.data[MIME] for output in outputs if MIME in output.get("data", {})]
-    assert len(cards) == 1
-    yield Executed(root / "done.html", root / "done.md", cards[0])
+    split, digits = cards
+    yield Executed(root / "done.html", root / "done.md", split, digits)
     stop_everything(home)
 
 
@@ -89,12 +90,15 @@ def test_the_html_of_the_quickstart_shows_its_job_and_nothing_raw(
     executed: Executed, reader: Page
 ) -> None:
     reader.goto(executed.html.as_uri())
-    card = reader.locator(".cloudml-card")
-    expect(card).to_have_count(1)
-    for text in said(executed.snapshot):
+    cards = reader.locator(".cloudml-card")
+    expect(cards).to_have_count(2)
+    for text in prepared(executed.split):
+        expect(cards.first).to_contain_text(text)
+    card = cards.last
+    for text in trained(executed.digits):
         expect(card).to_contain_text(text)
     curves = card.locator("svg[role=img]")
-    expect(curves).to_have_count(len(executed.snapshot["metrics"]))
+    expect(curves).to_have_count(len(executed.digits["metrics"]))
     for curve in curves.all():
         box = curve.locator("polyline").bounding_box()
         assert box is not None
@@ -121,11 +125,15 @@ def test_the_markdown_of_the_quickstart_shows_its_job_and_nothing_raw(
     shown = executed.markdown.with_name("markdown.html")
     shown.write_text(f'<meta charset="utf-8">{markdown2html_mistune(text)}')
     reader.goto(shown.as_uri())
-    card = reader.locator(".cloudml-card")
-    for words in said(executed.snapshot):
+    cards = reader.locator(".cloudml-card")
+    expect(cards).to_have_count(2)
+    for words in prepared(executed.split):
+        expect(cards.first).to_contain_text(words)
+    card = cards.last
+    for words in trained(executed.digits):
         expect(card).to_contain_text(words)
-    expect(card.locator("svg polyline")).to_have_count(len(executed.snapshot["metrics"]))
-    expect(card.locator("pre")).to_have_count(0)
+    expect(card.locator("svg polyline")).to_have_count(len(executed.digits["metrics"]))
+    expect(cards.locator("pre")).to_have_count(0)
     assert broken_images(reader) == []
     card.scroll_into_view_if_needed()
     reader.screenshot(path=SHOTS / "nbconvert-markdown.png")
@@ -135,10 +143,12 @@ def test_the_markdown_reads_as_text_and_where_styles_and_drawings_are_taken_away
     executed: Executed, reader: Page
 ) -> None:
     text = executed.markdown.read_text()
-    card = text[text.index('<div class="cloudml-card"') :].split("\n\n", 1)[0]
-    head = card.splitlines()[0]
-    for words in ("SUCCEEDED job digits", executed.snapshot["id"], "on local", "loss", "accuracy"):
-        assert words in head, "the first line of the card is for who reads the file itself"
+    starts = [found.start() for found in re.finditer('<div class="cloudml-card"', text)]
+    for start, snapshot in zip(starts, (executed.split, executed.digits), strict=True):
+        head = text[start:].splitlines()[0]
+        for words in (f"SUCCEEDED job {snapshot['name']}", snapshot["id"], "on local"):
+            assert words in head, "the first line of the card is for who reads the file itself"
+        assert [name for name in snapshot["metrics"] if name not in head] == []
     bare = bleach.clean(
         markdown2html_mistune(text), tags=KEPT_BY_GITHUB, attributes={"img": ["src"]}, strip=True
     )
@@ -146,21 +156,32 @@ def test_the_markdown_reads_as_text_and_where_styles_and_drawings_are_taken_away
     shown.write_text(f'<meta charset="utf-8">{bare}')
     reader.goto(shown.as_uri())
     seen = reader.locator("body").inner_text()
-    for words in said(executed.snapshot):
+    for words in (*prepared(executed.split), *trained(executed.digits)):
         assert words in seen
     lines = [line.strip() for line in seen.splitlines()]
-    for name, series in executed.snapshot["metrics"].items():
+    for name, series in executed.digits["metrics"].items():
         assert any(line.startswith(f"{name} {series['last']:.4g}") for line in lines), lines
     reader.screenshot(path=SHOTS / "nbconvert-markdown-bare.png", full_page=True)
 
 
+def trained(snapshot: dict[str, Any]) -> list[str]:
+    """What a reader must find in the card of the training: also its progress and its metrics."""
+    assert set(snapshot["metrics"]) == {"loss", "accuracy"}
+    values = [f"{series['last']:.4g}" for series in snapshot["metrics"].values()]
+    return ["digits", *said(snapshot), "3/3", *snapshot["metrics"], *values]
+
+
+def prepared(snapshot: dict[str, Any]) -> list[str]:
+    """What a reader must find in the card of the preparation."""
+    return ["split", *said(snapshot)]
+
+
 def said(snapshot: dict[str, Any]) -> list[str]:
-    """What a reader must find in the card: state, name, target, duration, progress, metrics."""
+    """What every card says: state, target, duration."""
     assert snapshot["state"] == "SUCCEEDED"
     seconds = snapshot["elapsed_s"]
-    values = [f"{series['last']:.4g}" for series in snapshot["metrics"].values()]
     lasted = f"{seconds:.1f} s" if seconds < 59 else f"{seconds // 60:.0f} m"
-    return ["SUCCEEDED", "digits", "on local", lasted, "3/3", *snapshot["metrics"], *values]
+    return ["SUCCEEDED", "on local", lasted]
 
 
 def broken_images(page: Page) -> list[str]:

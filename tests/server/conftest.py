@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +69,31 @@ def ask(server: Any, jp_fetch: Callable[..., Any]) -> Callable[..., Any]:
         return json.loads(answer.body)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def blocking_calls() -> Callable[[], AbstractContextManager[list[str]]]:
+    """``with blocking_calls() as seen``: what our code asks of the disk or of a database on this very thread meanwhile."""
+    blocking = {"open", "os.listdir", "os.scandir", "sqlite3.connect", "subprocess.Popen"}
+    watched: dict[int, list[str]] = {}
+
+    def audit(event: str, arguments: object) -> None:
+        seen = watched.get(threading.get_ident()) if event in blocking else None
+        frame = sys._getframe(1) if seen is not None else None
+        while frame is not None and "/jupyter_cloudml/" not in frame.f_code.co_filename:
+            frame = frame.f_back
+        if frame is not None:
+            seen.append(f"{event}{arguments!r} in {frame.f_code.co_filename}:{frame.f_lineno}")
+
+    sys.addaudithook(audit)  # for good: hooks cannot be taken away
+
+    @contextmanager
+    def watching() -> Iterator[list[str]]:
+        thread, seen = threading.get_ident(), list[str]()
+        watched[thread] = seen
+        try:
+            yield seen
+        finally:
+            del watched[thread]
+
+    return watching

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib.metadata import version
 from typing import Any
 
@@ -209,7 +210,7 @@ async def test_ten_thousand_jobs_come_in_pages(ask, session):
     assert (await ask("jobs", text="train(77"))["total"] == 111
 
 
-async def test_no_request_keeps_the_loop_waiting(ask, home, server):
+async def test_no_request_keeps_the_loop_waiting(ask, home, server, blocking_calls):
     """Twenty jobs' journals grow while everything is asked for again and again."""
     session = server.web_app.settings["cloudml"].session
     writers = []
@@ -218,6 +219,14 @@ async def test_no_request_keeps_the_loop_waiting(ask, home, server):
         session.registry.insert(spec, time.time())
         session.registry.move(spec.id, JobState.RUNNING, now=time.time())
         writers.append(JournalWriter(session.paths(spec.id).create().journal()))
+
+    def write(turn: int) -> None:
+        for writer in writers:
+            for line in range(200):
+                output = {"output_type": "stream", "name": "stdout", "text": f"{line}\n"}
+                writer.append("output", output=output)
+                writer.append("metric", m={"loss": turn + line / 200}, s=line)
+
     loop, slow = asyncio.get_running_loop(), []
     blocked = logging.Handler()
     blocked.emit = lambda record: slow.append(record.getMessage())  # type: ignore[method-assign]
@@ -225,18 +234,20 @@ async def test_no_request_keeps_the_loop_waiting(ask, home, server):
     await ask(f"jobs/{0:012x}")
     logger = logging.getLogger("asyncio")
     logger.addHandler(blocked)
-    loop.set_debug(True)
     loop.slow_callback_duration = 1.0
     try:
         for turn in range(5):
-            for writer in writers:
-                for line in range(200):
-                    output = {"output_type": "stream", "name": "stdout", "text": f"{line}\n"}
-                    writer.append("output", output=output)
-                    writer.append("metric", m={"loss": turn + line / 200}, s=line)
+            await asyncio.to_thread(write, turn)
             parts = ("", "/outputs", "/metrics", "/resources")
-            asked = [ask(f"jobs/{n:012x}{part}") for n in range(20) for part in parts]
-            await asyncio.gather(ask("jobs"), ask("targets"), *asked)
+            paths = [
+                "jobs",
+                "targets",
+                *(f"jobs/{n:012x}{part}" for n in range(20) for part in parts),
+            ]
+            loop.set_debug(turn % 2 == 0)  # it reads our sources
+            with blocking_calls() if turn % 2 else nullcontext([]) as seen:
+                await asyncio.gather(*map(ask, paths))
+            assert seen == []
     finally:
         loop.set_debug(False)
         logger.removeHandler(blocked)
