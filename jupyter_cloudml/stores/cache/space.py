@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from stat import S_ISREG
 
 from ...core.errors import TooLarge, Unavailable
 from ..disk import disk_errors
@@ -103,8 +103,8 @@ class Space:
             for view in {path.name.split(".")[0] for path in _names(self.layout.views)}
         ]
         found += [
-            _Victim(path.stat().st_mtime_ns, path, _PARTIAL)
-            for path in _names(self.layout.partials)
+            _Victim(stat.st_mtime_ns, path, _PARTIAL)
+            for path, stat in _present(_names(self.layout.partials))
         ]
         return sorted(found)
 
@@ -114,7 +114,9 @@ class Space:
             held = acquire(self.layout.lock(victim.path.name), wait=False)
             if held is None:
                 return 0
-            freed = _taken(victim.path)
+            freed = (
+                _taken(victim.path) if victim.path.exists() else 0
+            )  # its owner may have been first
             shutil.rmtree(victim.path, ignore_errors=True)
             held.release()
             return freed
@@ -137,11 +139,7 @@ class Space:
 
     def _objects(self) -> Iterator[tuple[Path, os.stat_result]]:
         for folder in _names(self.layout.objects):
-            for path in _names(folder):
-                try:
-                    yield path, path.stat()
-                except FileNotFoundError:
-                    continue
+            yield from _present(_names(folder))
 
 
 def _unlink_loose(path: Path) -> int:
@@ -163,20 +161,22 @@ def _names(folder: Path) -> list[Path]:
         return []
 
 
+def _present(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    """Those that are still there: an owner takes away what is his without the lock of the space."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            yield path, path.lstat()
+
+
 def _taken(folder: Path) -> int:
     """The bytes that a room was given, which its name says; after ``arrived`` those of the files in it."""
     size = folder.name.rpartition(".")[2]
     given = int(size) if size.isdigit() else 0
-    return given or sum(_bytes(path) for path in folder.rglob("*"))
+    return given or sum(stat.st_size for _, stat in _present(_files(folder)))
 
 
-def _bytes(path: Path) -> int:
-    """Of a file; 0 of a folder, and of what went meanwhile."""
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return 0
-    return found.st_size if S_ISREG(found.st_mode) else 0
+def _files(folder: Path) -> Iterator[Path]:
+    return (Path(root) / name for root, _, names in os.walk(folder) for name in names)
 
 
 def _last_use(layout: Layout, view: str) -> int:

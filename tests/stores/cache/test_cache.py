@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_cloudml.core.errors import BadInput, NotFound, TooLarge, Unavailable
-from jupyter_cloudml.stores.cache import locks
+from jupyter_cloudml.stores.cache import locks, space
 from jupyter_cloudml.stores.cache.root import cache_limit, cache_root
 from jupyter_cloudml.stores.cache.space import Space
 from jupyter_cloudml.stores.cache.views import Cache
@@ -293,6 +293,26 @@ def test_processes_that_fetch_evict_and_die_never_see_wrong_bytes(tmp_path, remo
     assert Space(cache.layout, cache.limit).used() <= limit
     for key in "abcdefghij":
         assert path_of(cache, cache.fetch(remote, key)).read_bytes() == key.encode() * 300_000
+
+
+def test_room_whose_owner_takes_it_away_meanwhile_is_neither_counted_nor_freed(
+    tmp_path, remote, monkeypatch
+):
+    """Room that was given, and room after ``arrived``: both are listed, and gone when somebody looks again."""
+    cache = Cache.at(tmp_path / "cache", 1_000_000)
+    remote.write("a", bytes(700_000))
+    cache.fetch(remote, "a")
+    held = Space(cache.layout, cache.limit)
+    ghosts = [cache.layout.partial("ab" * 16, size) for size in (700_000, 0)]
+    listed = space._names
+
+    def names(folder):
+        return listed(folder) + (ghosts if folder == cache.layout.partials else [])
+
+    monkeypatch.setattr(space, "_names", names)
+    assert held._victims() != []
+    assert [held._evict(space._Victim(0, ghost, space._PARTIAL)) for ghost in ghosts] == [0, 0]
+    assert space._taken(ghosts[1]) == 0
 
 
 def test_a_full_disk_is_said_and_leaves_nothing_half(tmp_path, remote):
