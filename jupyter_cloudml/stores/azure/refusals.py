@@ -9,12 +9,12 @@ from ...core.errors import (
     BadInput,
     CloudMLError,
     Conflict,
-    Corrupt,
     NotFound,
     PermissionDenied,
     Unauthorised,
     Unavailable,
 )
+from ..errors import damaged
 from ..http import RETRIED
 from .identity import LOGIN
 
@@ -42,7 +42,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, uri: str) -> C
     if status == 404:
         return NotFound(f"there is no object {uri}")
     if code in ("Md5Mismatch", "Crc64Mismatch"):
-        return Corrupt(f"{uri}: the bytes changed on their way", hint="try again")
+        return damaged(uri)
     if status in (409, 412) or code in ("InvalidBlockList", "InvalidBlobOrBlock"):
         return Conflict(f"{uri} is not what the condition says: somebody else wrote it ({code})")
     if status in RETRIED:

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from ...core.errors import BadInput, Conflict, Corrupt, Unavailable
+from ...core.errors import BadInput, Conflict, Unavailable
 from ..config import StoreOptions
-from ..disk import disk_errors, landing, published
+from ..disk import landing, published
+from ..errors import changed, damaged
 from ..http import Ask, Got, HttpClient, walked
 from ..port import ObjectInfo, Page, Progress
 from ..transfer.checksums import crc_named
 from ..transfer.download import Sink, download
+from ..transfer.source import content_of, size_of
 from ..transfer.upload import upload
 from ..transfer.workers import Stop, Told, work_off
 from . import wire
@@ -97,7 +99,7 @@ class AzureStore:
         if length is not None and length <= 0:
             info = self.stat(key)
             if if_match not in (None, info.etag):
-                raise Conflict(f"{self.root}/{key} is no longer what it was", hint="stat it again")
+                raise changed(f"{self.root}/{key}")
             return b""
         return self._got(key, start, length, if_match).body
 
@@ -122,7 +124,7 @@ class AzureStore:
         info = self.stat(key)
         uri = f"{self.root}/{key}"
         if if_match not in (None, info.etag):
-            raise Conflict(f"{uri} is no longer what it was", hint="stat it again")
+            raise changed(uri)
 
         def fetch(start: int, length: int, sink: Sink) -> None:
             self._client.stream(self._read(key, start, length, info.etag), sink)
@@ -140,9 +142,9 @@ class AzureStore:
         resume: bool = True,
     ) -> ObjectInfo:
         place = self._place(key, wire.condition(if_absent, if_match))
-        size = _size(source)
+        size = size_of(source)
         if isinstance(source, bytes) or size <= ONE_REQUEST:
-            info = put_at_once(place, _content(source))
+            info = put_at_once(place, content_of(source))
             Told(progress)(size)
             return info
         try:
@@ -275,7 +277,7 @@ def _verify(uri: str, info: ObjectInfo, data: bytes) -> None:
     else:
         found = f"{crc.extend(0, data):08x}" if crc else expected
     if found != expected:
-        raise Corrupt(f"{uri}: the bytes changed on their way", hint="try again")
+        raise damaged(uri)
 
 
 def _total(got: Got) -> int:
@@ -295,17 +297,3 @@ def _checked(key: str) -> str:
     if not key or len(key) > 1024 or "." in parts or ".." in parts or not key.isprintable():
         raise BadInput(f"key {key[:80]!r} is no name of a blob")
     return key
-
-
-def _size(source: Path | bytes) -> int:
-    if isinstance(source, bytes):
-        return len(source)
-    with disk_errors(source):
-        return source.stat().st_size
-
-
-def _content(source: Path | bytes) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    with disk_errors(source):
-        return source.read_bytes()

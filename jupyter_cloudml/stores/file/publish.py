@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...core.errors import Conflict
+from ..errors import changed
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
@@ -31,7 +32,7 @@ def publish(
     """
     with _locked(path.parent):
         if if_match is not None and _etag_now(path) != if_match:
-            raise Conflict(f"{str(path)!r} is no longer what it was", hint="read it again")
+            raise changed(repr(str(path)))
         if not if_absent:
             temporary.replace(path)
         elif not _linked(temporary, path):

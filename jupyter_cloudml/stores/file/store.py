@@ -15,6 +15,7 @@ from typing import BinaryIO
 from ...core.errors import BadInput, Conflict, NotFound
 from ..config import StoreOptions
 from ..disk import disk_errors, landing, published, temporary_beside
+from ..errors import changed
 from ..port import ObjectInfo, Page, Progress
 from .listing import entries
 from .publish import etag_of, publish
@@ -179,7 +180,7 @@ class FileStore:
                 raise NotFound(f"{str(path)!r} is a directory or device, not a file")
             with path.open("rb") as file:
                 if if_match is not None and etag_of(os.fstat(file.fileno())) != if_match:
-                    raise Conflict(f"{str(path)!r} is no longer what it was", hint="stat it again")
+                    raise changed(repr(str(path)))
                 yield file
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...core.errors import Conflict, Corrupt
+from ..errors import changed, damaged
 from ..http import Ask, HttpClient
 from ..transfer.checksums import crc_named
 from ..transfer.download import Sink
@@ -48,7 +48,7 @@ class Reading:
         self._check(got.headers)
         kept, crc = wire.crc_of_headers(got.headers), crc_named("crc32c")
         if is_whole and kept and crc and f"{crc.extend(0, got.body):08x}" != kept:
-            raise Corrupt(f"{self._uri}: the bytes changed on their way", hint="try again")
+            raise damaged(self._uri)
         return got.body
 
     def into(self, start: int, length: int, sink: Sink) -> None:
@@ -66,7 +66,3 @@ class Reading:
 
 def byte_range(start: int, length: int | None) -> str:
     return f"bytes={start}-" if length is None else f"bytes={start}-{start + length - 1}"
-
-
-def changed(uri: str) -> Conflict:
-    return Conflict(f"{uri} is no longer what it was", hint="stat it again")

@@ -10,12 +10,12 @@ from ...core.errors import (
     BadInput,
     CloudMLError,
     Conflict,
-    Corrupt,
     NotFound,
     PermissionDenied,
     Unauthorised,
     Unavailable,
 )
+from ..errors import damaged
 from ..http import RETRIED
 
 _XML = re.compile(r"<Code>([^<]*)</Code>(?:<Message>([^<]*)</Message>)?")
@@ -38,7 +38,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, uri: str) -> C
     if status in (409, 412):
         return Conflict(f"{uri} is not what the condition says: somebody else wrote it")
     if code == "BadDigest" or "doesn't match" in said:
-        return Corrupt(f"{uri}: the bytes changed on their way", hint="try again")
+        return damaged(uri)
     if status in RETRIED:
         return Unavailable(what, hint="try again")
     return BadInput(what)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ...core.errors import Corrupt
+from ..errors import damaged
 from ..obstores import CLIENT, RETRIES, obstore_errors
 from ..port import ObjectInfo
 from .credentials import Tokens
@@ -47,7 +47,7 @@ class Small:
             data = None if meta["size"] > up_to else bytes(answer.bytes())
         md5 = _md5_of(meta["e_tag"])
         if data is not None and md5 and md5_hex(data) != md5:
-            raise Corrupt(f"{self._uri(key)}: the bytes changed on their way", hint="try again")
+            raise damaged(self._uri(key))
         return _info(key, meta), data, md5
 
     def put(self, key: str, data: bytes) -> tuple[ObjectInfo, str]:

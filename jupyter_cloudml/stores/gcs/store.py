@@ -11,20 +11,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import BadInput, Corrupt
+from ...core.errors import BadInput
 from ..config import StoreOptions
-from ..disk import disk_errors, landing, published
+from ..disk import landing, published
+from ..errors import changed, damaged
 from ..http import Ask, Got, HttpClient, walked
 from ..obstores import THREADS
 from ..port import ObjectInfo, Page, Progress
 from ..transfer.checksums import crc_named
 from ..transfer.download import download
 from ..transfer.many import is_plain
+from ..transfer.source import content_of, size_of
 from ..transfer.upload import upload
 from ..transfer.workers import Stop, Told, work_off
 from . import wire
 from .credentials import Tokens
-from .reading import Reading, changed
+from .reading import Reading
 from .refusals import refusal
 from .small import Small, md5_hex
 from .upload import PART, STREAM_PART, Place, Session, XmlParts, put_at_once
@@ -135,9 +137,9 @@ class GcsStore:
         resume: bool = True,
     ) -> ObjectInfo:
         place = self._place(key, wire.condition(if_absent, if_match))
-        size = _size(source)
+        size = size_of(source)
         if isinstance(source, bytes) or size <= ONE_REQUEST:
-            info = put_at_once(place, _content(source))
+            info = put_at_once(place, content_of(source))
             Told(progress)(size)
             return info
         if not place.condition and self._has_xml:
@@ -258,13 +260,13 @@ class GcsStore:
         return crc.spell(crc.extend(0, data)) == kept.checksum
 
     def _put_small(self, key: str, source: Path | bytes, told: Told) -> ObjectInfo:
-        if _size(source) > ONE_REQUEST or not is_plain(key) or self._kms or not self._has_xml:
+        if size_of(source) > ONE_REQUEST or not is_plain(key) or self._kms or not self._has_xml:
             return self.put(key, source, progress=told)
-        data = _content(source)
+        data = content_of(source)
         info, md5 = self._small.put(key, data)
         if md5 != md5_hex(data):
             self._delete(key, {"ifGenerationMatch": info.etag})
-            raise Corrupt(f"{self._uri(key)}: the bytes changed on their way", hint="try again")
+            raise damaged(self._uri(key))
         told(len(data))
         return info
 
@@ -307,17 +309,3 @@ def _checked(key: str) -> str:
     if not key or len(key.encode()) > 1024 or "\r" in key or "\n" in key or key in (".", ".."):
         raise BadInput(f"key {key[:80]!r} is no name of an object in Google Cloud Storage")
     return key
-
-
-def _size(source: Path | bytes) -> int:
-    if isinstance(source, bytes):
-        return len(source)
-    with disk_errors(source):
-        return source.stat().st_size
-
-
-def _content(source: Path | bytes) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    with disk_errors(source):
-        return source.read_bytes()

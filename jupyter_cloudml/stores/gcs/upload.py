@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import BadInput, Conflict, Corrupt, Unavailable
+from ...core.errors import BadInput, Conflict, Unavailable
 from ..disk import disk_errors
+from ..errors import damaged
 from ..http import Ask, Got, HttpClient
 from ..port import ObjectInfo
 from ..transfer.checksums import Crc, best_crc
@@ -131,7 +132,7 @@ class XmlParts:
         info = wire.info_of(self.place.stat())
         if crc.name == "crc32c" and info.checksum not in (None, crc.spell(value)):
             self._remove(info)
-            raise Corrupt(f"{self.place.uri}: the bytes changed on their way", hint="try again")
+            raise damaged(self.place.uri)
         return info
 
     def abort(self, upload: str) -> None:

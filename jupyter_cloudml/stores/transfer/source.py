@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
+from ..disk import disk_errors
 from .checksums import Crc
 
 _BLOCK = 256 << 10
@@ -67,3 +69,17 @@ class State:
     def of(cls, fd: int) -> State:
         status = os.fstat(fd)
         return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def size_of(source: Path | bytes) -> int:
+    if isinstance(source, bytes):
+        return len(source)
+    with disk_errors(source):
+        return source.stat().st_size
+
+
+def content_of(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    with disk_errors(source):
+        return source.read_bytes()
