@@ -31,7 +31,7 @@ from ..core.uris import join_uri, local_path, scheme_of, split_uri
 from ..stores.disk import disk_errors
 from ..stores.open import open_store
 from ..stores.port import Store
-from .formats import BIGQUERY, FORMATS, PARQUET, format_of, known_format
+from .formats import BIGQUERY, PARQUET, format_of, known_format
 from .tables import MANIFEST
 
 LEFTOVER_S = 3600
@@ -39,8 +39,7 @@ LEFTOVER_S = 3600
 
 _HIDDEN = "_cloudprep"
 _OURS = re.compile(r"-cp[0-9a-z]+\.\w+$")
-_PREPARED = re.compile(r"part-[^/]*$|[^/=]+=[^/]*/")
-"""Files that our engines write into a folder: parts, or whatever is below a partition's folder."""
+"""How the files of a folder end that a preparation wrote; all others are somebody's."""
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -124,13 +123,14 @@ class Written:
 class Staging:
     """A local place to write one sink's result to; ``publish`` makes it appear, else it is gone after the block.
 
-    ``path`` is a file's or a folder's, and does not exist at first.
+    ``path`` is a file's or a folder's, and does not exist at first. A sink that is a symbolic link stays one: the result
+    appears where it leads.
     """
 
     def __init__(self, sink: Sink, job: str, scratch: Path) -> None:
         self.sink = sink
         self._job = job
-        self._final = local_path(sink.uri) if sink.is_local else None
+        self._final = local_path(sink.uri).resolve() if sink.is_local else None
         base = self._final or scratch / "sinks" / _digest(sink.uri)
         self.path = base.with_name(f".{base.name}.{job}.part")
 
@@ -184,6 +184,9 @@ class Staging:
 
     def _publish_files(self, final: Path) -> Written:
         with disk_errors(final):
+            if self.sink.is_folder:
+                for path in _files(self.path):
+                    path.rename(path.with_name(_fresh(path.name, self._job)))
             if self.sink.is_folder and final.exists():
                 _exchange(self.path, final)
             else:
@@ -251,9 +254,9 @@ def _refuse_foreign_files(final: Path, uri: str) -> None:
         raise BadInput(f"--sink {uri}: there is a file of that name", hint="leave the last / out")
     for path in _files(final):
         name = path.relative_to(final).as_posix()
-        if known_format(name) not in FORMATS or not _PREPARED.match(name):
+        if not _OURS.search(name):
             raise BadInput(
-                f"--sink {uri}: the folder holds {name!r}, which is no prepared data",
+                f"--sink {uri}: the folder holds {name!r}, which %%cloudprep did not write",
                 hint="name a folder of its own: all that is in it is replaced",
             )
 

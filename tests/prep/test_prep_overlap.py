@@ -12,18 +12,36 @@ from jupyter_cloudml.stores.open import open_store
 from .conftest import names_in
 
 
-@pytest.mark.parametrize("name", ["raw.csv", "year=2025.csv", "deep/raw.parquet"])
+@pytest.mark.parametrize(
+    "name",
+    ["raw.csv", "year=2025.csv", "deep/raw.parquet", "year=2025/a.parquet", "part-0.parquet"],
+)
 def test_a_folder_with_data_of_the_users_own_is_no_sink(prep, trips, tmp_path, name):
     own = tmp_path / "data" / name
     own.parent.mkdir(parents=True)
     own.write_bytes(b"a\n1\n")
-    with pytest.raises(BadInput, match="is no prepared data"):
+    with pytest.raises(BadInput, match="did not write"):
         prep(
             "SELECT id FROM t",
             sources={"t": str(trips)},
             sinks={"result": f"{tmp_path}/data/"},
         )
     assert own.read_bytes() == b"a\n1\n"
+
+
+@pytest.mark.parametrize("place", ["out.parquet", "out/"])
+def test_a_sink_that_is_a_link_stays_one_and_the_result_is_where_it_leads(
+    prep, trips, tmp_path, place
+):
+    there = tmp_path / "disk" / place
+    there.parent.mkdir()
+    link = tmp_path / place.rstrip("/")
+    link.symlink_to(there)
+    for _ in range(2):
+        prep("SELECT id FROM t", sources={"t": str(trips)}, sinks={"result": f"{tmp_path}/{place}"})
+        assert link.is_symlink()
+        assert pl.read_parquet(there).columns == ["id"]
+    assert names_in(there.parent) == [place.rstrip("/")]
 
 
 TWO = """x = t.select("id")
