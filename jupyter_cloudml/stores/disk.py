@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..core.errors import BadInput, CloudMLError, NotFound, PermissionDenied, Unavailable
@@ -79,3 +79,21 @@ def landing(folder: Path, key: str, strip: str = "") -> Path:
     if not rest or rest.endswith("/") or ".." in parts or "\0" in rest:
         raise BadInput(f"object {key!r} cannot be a file below {str(folder)!r}")
     return folder.joinpath(*(part for part in parts if part not in ("", ".")))
+
+
+def landings(folder: Path, keys: Iterable[str], strip: str = "") -> list[tuple[str, Path]]:
+    """Each key with where it lands.
+
+    Raises:
+        BadInput: a key has no place below the folder, or two would land on one file (``a/b`` and ``a//b``).
+    """
+    places = [(key, landing(folder, key, strip)) for key in keys]
+    owners: dict[Path, str] = {}
+    for key, path in places:
+        other = owners.setdefault(path, key)
+        if other != key:
+            raise BadInput(
+                f"objects {other!r} and {key!r} would be one file: {str(path)!r}",
+                hint="get them one by one, under names of your own",
+            )
+    return places

@@ -227,6 +227,14 @@ class StoreSuite:
                 store.get_many([key], tmp_path / "out")
         assert list(tmp_path.rglob("x")) == []
 
+    def test_two_keys_never_land_on_one_file(
+        self, store: Store, prefix: str, tmp_path: Path
+    ) -> None:
+        keys = [prefix + "a/b", prefix + "a//b"]
+        with pytest.raises(BadInput, match="would be one file"):
+            store.get_many(keys, tmp_path / "out", strip=prefix)
+        assert not (tmp_path / "out").exists()
+
     def test_copy_and_move(self, store: Store, prefix: str) -> None:
         store.put(prefix + "x", b"1")
         assert store.copy(prefix + "x", prefix + "d/y").size == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...core.errors import BadInput, Conflict, Unavailable
 from ..config import StoreOptions
-from ..disk import landing, published
+from ..disk import landings, published
 from ..errors import changed, damaged
 from ..http import Ask, Got, HttpClient, walked
 from ..port import ObjectInfo, Page, Progress
@@ -162,7 +162,7 @@ class AzureStore:
         strip: str = "",
         progress: Progress | None = None,
     ) -> builtins.list[ObjectInfo]:
-        places = [(key, landing(folder, key, strip)) for key in keys]
+        places = landings(folder, keys, strip)
         told = Told(progress)
         return work_off(
             lambda place: self._get_small(*place, told), places, threads=THREADS, stop=Stop()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.errors import BadInput, Conflict, NotFound, TooLarge
 from ...journal.atomic import read_json, write_json
-from ..disk import disk_errors, landing
+from ..disk import disk_errors, landings
 from .layout import Layout, identity
 from .locks import Held, acquire, locked
 from .objects import Objects
@@ -109,7 +109,7 @@ class Cache:
         manifest = self.layout.manifest(view.id)
         folder = self.layout.view(view.id)
         folder = folder / view.name if listing.is_folder else folder
-        places = {info.key: landing(folder, info.key, listing.strip) for info in listing.infos}
+        places = dict(landings(folder, (info.key for info in listing.infos), listing.strip))
         told = read_json(manifest)
         known: Mapping[str, Any] = told["files"] if isinstance(told, dict) else {}
         missing = []

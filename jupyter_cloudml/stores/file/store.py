@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from ...core.errors import BadInput, Conflict, NotFound
 from ..config import StoreOptions
-from ..disk import disk_errors, landing, published, temporary_beside
+from ..disk import disk_errors, landings, published, temporary_beside
 from ..errors import changed
 from ..port import ObjectInfo, Page, Progress
 from .listing import entries
@@ -126,7 +126,7 @@ class FileStore:
         strip: str = "",
         progress: Progress | None = None,
     ) -> builtins.list[ObjectInfo]:
-        places = [(key, landing(folder, key, strip)) for key in keys]
+        places = landings(folder, keys, strip)
         return [self.get(key, path, progress=progress) for key, path in places]
 
     def put_many(

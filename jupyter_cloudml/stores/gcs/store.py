@@ -13,7 +13,7 @@ from typing import Any
 
 from ...core.errors import BadInput
 from ..config import StoreOptions
-from ..disk import landing, published
+from ..disk import landings, published
 from ..errors import changed, damaged
 from ..http import Ask, Got, HttpClient, walked
 from ..obstores import THREADS
@@ -165,7 +165,7 @@ class GcsStore:
         strip: str = "",
         progress: Progress | None = None,
     ) -> builtins.list[ObjectInfo]:
-        places = [(key, landing(folder, key, strip)) for key in keys]
+        places = landings(folder, keys, strip)
         told = Told(progress)
         return work_off(
             lambda place: self._get_small(*place, told), places, threads=THREADS, stop=Stop()

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..disk import disk_errors, landing, temporary_beside
+from ..disk import disk_errors, landings, temporary_beside
 from ..port import ObjectInfo, Progress
 from .workers import Stop, Told, work_off
 
@@ -50,7 +50,7 @@ def get_many(
     """See ``Store.get_many``; ``store`` is an obstore."""
     import obstore
 
-    places = [(key, landing(folder, key, strip)) for key in keys]
+    places = landings(folder, keys, strip)
     told = Told(progress)
 
     def one(place: tuple[str, Path]) -> ObjectInfo:
