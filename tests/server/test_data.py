@@ -243,6 +243,11 @@ async def test_one_object_is_removed_and_no_folder(ask, folder) -> None:
     assert (await ask("data/remove", method="POST", body={"uri": uri}))[0] == 404
     code, _ = await ask("data/remove", method="POST", body={"uri": (folder / "many").as_uri()})
     assert (code, len(list((folder / "many").iterdir()))) == (404, 30)
+    link, there = folder / "link.txt", next((folder / "many").iterdir())
+    link.symlink_to(there)
+    code, said = await ask("data/remove", method="POST", body={"uri": link.as_uri()})
+    assert (code, "is a link" in said["message"], str(there) in said["hint"]) == (400, True, True)
+    assert (link.is_symlink(), there.is_file()) == (True, True)
     assert (await ask("data/remove", method="POST", body={"uri": 3}))[0] == 400
 
 

@@ -87,6 +87,16 @@ class Access:
         return PermissionDenied(f"{uri!r} lies in no configured store", hint=hint)
 
 
+def refuse_link(path: Path) -> None:
+    """What is removed is what was named.
+
+    Raises:
+        BadInput: ``path`` is a symbolic link.
+    """
+    if path.is_symlink():
+        raise BadInput(f"{str(path)!r} is a link", hint=f"name what it leads to: {path.resolve()}")
+
+
 def is_hidden(key: str) -> bool:
     return any(part.startswith(".") and part != "." for part in key.split("/"))
 

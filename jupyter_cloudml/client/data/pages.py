@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import NotFound
-from .access import Access, is_hidden
+from ...core.uris import local_path
+from .access import Access, is_hidden, refuse_link
 from .names import Item
 from .preview import preview
 
@@ -49,8 +50,15 @@ def stat(access: Access, uri: str) -> Item:
 
 
 def remove(access: Access, uri: str) -> dict[str, Any]:
-    """Remove one object. Raises ``NotFound`` when it is not there."""
+    """Remove one object.
+
+    Raises:
+        NotFound: it is not there.
+        BadInput: it is a symbolic link.
+    """
     item = stat(access, uri)
+    if item.store.root == "file://":
+        refuse_link(local_path(uri))
     return {"removed": item.store.delete([item.key])}
 
 

@@ -15,6 +15,7 @@ from ...core.uris import join_uri, local_path
 from ...stores.disk import disk_error, disk_errors
 from ...stores.open import open_store
 from ...stores.port import ObjectInfo, Progress, Store
+from .access import refuse_link
 from .names import Item, folder_of, found, is_pattern, matching, require_object
 
 _SMALL = 8 << 20
@@ -245,8 +246,7 @@ def _all_below(item: Item) -> Iterator[ObjectInfo]:
         yield from item.store.walk(item.key)
         return
     top = _path(item.key.rstrip("/"))
-    if top.is_symlink():
-        raise BadInput(f"{str(top)!r} is a link", hint=f"name what it leads to: {top.resolve()}")
+    refuse_link(top)
     for above, folders, names in os.walk(top, onerror=_refuse):
         links = [name for name in folders if Path(above, name).is_symlink()]
         for path in (Path(above, name) for name in sorted([*names, *links])):
