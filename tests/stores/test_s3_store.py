@@ -24,6 +24,7 @@ from jupyter_cloudml.stores.config import StoreOptions, StoresConfig
 from jupyter_cloudml.stores.open import open_store, storage_options
 from jupyter_cloudml.stores.s3.errors import error_of
 from jupyter_cloudml.stores.s3.store import S3Store
+from jupyter_cloudml.stores.transfer import many
 from jupyter_cloudml.testing import FaultyProxy, StoreSuite
 
 pytestmark = pytest.mark.engine
@@ -108,6 +109,39 @@ def test_bytes_that_arrive_changed_are_corrupt_and_nothing_has_the_name(
     proxy.flip = False
     through().get(prefix + "x", tmp_path / "out" / "x")
     assert (tmp_path / "out" / "x").read_bytes() == (tmp_path / "x").read_bytes()
+
+
+def test_small_objects_that_arrive_changed_are_corrupt_too(store, through, proxy, prefix, tmp_path):
+    sources = {f"{prefix}{n}": os.urandom(5_000) for n in range(3)}
+    store.put_many(sources)
+    proxy.flip = True
+    with pytest.raises(Corrupt, match=prefix):
+        through().get_many(sources, tmp_path / "out", strip=prefix)
+    assert list((tmp_path / "out").glob("*")) == []
+
+
+def test_etags_that_are_no_checksums_cost_a_second_look_once(
+    store, through, proxy, prefix, tmp_path
+):
+    """As S3 has them where it encrypts by a key of KMS."""
+    sources = {f"{prefix}{n}": os.urandom(5_000) for n in range(40)}
+    store.put_many(sources)
+    real = many._Etags.allow
+    asked = []
+
+    def other(self, etag, data):
+        asked.append(etag)
+        return real(self, "0" * 32, data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(many._Etags, "allow", other)
+        patch.setattr(many, "_THREADS", 4)
+        through().get_many(sources, tmp_path / "out", strip=prefix)
+    for key, data in sources.items():
+        assert (tmp_path / "out" / key.removeprefix(prefix)).read_bytes() == data
+    fetched = sum(seen.method == "GET" for seen in proxy.seen)
+    assert len(asked) == 40
+    assert 40 < fetched <= 50
 
 
 @pytest.mark.parametrize(
