@@ -281,9 +281,15 @@ def test_a_tree_goes_to_a_bucket_and_back_and_a_repeat_moves_nothing(
     for name, value in s3_server.environ.items():
         monkeypatch.setenv(name, value)
     bucket = f"s3://{s3_server.new_bucket('cli')}"
-    assert len(json.loads(cli("cp", "-r", tree, f"{bucket}/p", "--json")[1])["copied"]) == 4
-    said = json.loads(cli("cp", "-r", tree, f"{bucket}/p", "--json")[1])
-    assert (said["copied"], said["there_already"]) == ([], 4)
+    for count in (4, 0):
+        code, out, err = cli("cp", "-r", tree, f"{bucket}/p", "--json")
+        assert (code, err) == (0, ""), out
+        said = json.loads(out)
+        assert (len(said["copied"]), said["there_already"]) == (count, 4 - count)
+    csv = (tree / "a.csv").read_text()
+    (tree / "a.csv").write_text(csv.replace("Oslo", "Rome"))  # as large, and maybe in the same second
+    said = json.loads(cli("cp", "-r", "-y", tree, f"{bucket}/p", "--json")[1])
+    assert (len(said["copied"]), said["there_already"]) == (1, 3)
     listed = json.loads(cli("ls", f"{bucket}/p/year=*/", "-r", "--json")[1])
     assert [item["uri"].removeprefix(f"{bucket}/p/") for item in listed] == [
         "year=2025/p.parquet",

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from jupyter_client import KernelManager
@@ -64,7 +65,14 @@ def run_notebook(notebook: Notebook, place: Place) -> list[CellRun]:
 
 @contextmanager
 def _kernel(place: Place) -> Iterator[Any]:
-    manager = KernelManager(kernel_name="python3")
+    with TemporaryDirectory(
+        prefix="cloudml-k-"
+    ) as sockets:  # two that start at once may take one TCP port
+        manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/s")
+        yield from _started(manager, place)
+
+
+def _started(manager: KernelManager, place: Place) -> Iterator[Any]:
     manager.kernel_spec.argv[0] = sys.executable
     (place.home / "ipython").mkdir(parents=True, exist_ok=True)
     manager.start_kernel(

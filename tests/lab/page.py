@@ -38,6 +38,10 @@ class LabPage:
         sign = "&" if "?" in path else "?"
         self.page.goto(f"{self.server.url}/{path}{sign}token={TOKEN}&reset")
         self.settle()
+        if path == "lab":  # the launcher takes the keyboard when it comes, and that is late
+            self.page.wait_for_function(
+                "() => document.activeElement?.classList.contains('jp-Launcher')"
+            )
 
     def reload(self) -> None:
         """As F5 does: the workspace comes back."""

@@ -17,6 +17,8 @@ from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from nbconvert.writers import FilesWriter
 from playwright.sync_api import Browser, Page, expect
 
+from jupyter_cloudml.client.text import duration
+
 from .conftest import stop_everything
 from .page import SHOTS
 from .server import environment
@@ -179,9 +181,7 @@ def prepared(snapshot: dict[str, Any]) -> list[str]:
 def said(snapshot: dict[str, Any]) -> list[str]:
     """What every card says: state, target, duration."""
     assert snapshot["state"] == "SUCCEEDED"
-    seconds = snapshot["elapsed_s"]
-    lasted = f"{seconds:.1f} s" if seconds < 59 else f"{seconds // 60:.0f} m"
-    return ["SUCCEEDED", "on local", lasted]
+    return ["SUCCEEDED", "on local", duration(snapshot["elapsed_s"])]
 
 
 def broken_images(page: Page) -> list[str]:

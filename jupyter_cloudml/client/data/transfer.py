@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from ...core.errors import BadInput
@@ -15,11 +15,13 @@ from ...core.uris import join_uri, local_path
 from ...stores.disk import disk_error, disk_errors
 from ...stores.open import open_store
 from ...stores.port import ObjectInfo, Progress, Store
+from ...stores.transfer.checksums import fits
 from .access import refuse_link
 from .names import Item, folder_of, found, is_pattern, matching, require_object
 
 _SMALL = 8 << 20
 _BATCH = 1000
+_BLOCK = 1 << 20
 _FILES = "file://"
 
 
@@ -109,11 +111,28 @@ def _against(copies: list[Copy], store: Store, prefix: str, *, is_many: bool, fo
     left: list[Copy] = []
     for copy in copies:
         other = there.get(copy.key)
-        is_same = other is not None and other.size == copy.info.size
-        if other is not None and is_same and other.modified >= copy.info.modified and not force:
-            continue
-        left.append(replace(copy, replaces=other is not None))
+        if other is None or force or not _is_there(copy, other):
+            left.append(replace(copy, replaces=other is not None))
     return Plan(copies=tuple(left), there=len(copies) - len(left))
+
+
+def _is_there(copy: Copy, other: ObjectInfo) -> bool:
+    """Whether ``other``, which has its name, is what would be copied: as large, and not older.
+
+    Stores tell whole seconds. Of a file that was sent in the second in which it was written they tell one that is
+    earlier than the file's own time, and the checksum decides.
+    """
+    if other.size != copy.info.size:
+        return False
+    age = copy.info.modified - other.modified
+    if age <= timedelta(0):
+        return True
+    if age >= timedelta(seconds=1) or copy.source.store.root != _FILES:
+        return False
+    path = _path(copy.source.key)
+    with disk_errors(path), path.open("rb") as file:
+        blocks = iter(lambda: file.read(_BLOCK), b"")
+        return fits(copy.target.stat(copy.key).checksum, blocks) is True
 
 
 def run_copy(plan: Plan, progress: Progress | None = None) -> None:

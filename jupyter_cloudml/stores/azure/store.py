@@ -16,7 +16,7 @@ from ..disk import landings, published
 from ..errors import changed, damaged
 from ..http import Ask, Got, HttpClient, walked
 from ..port import ObjectInfo, Page, Progress
-from ..transfer.checksums import crc_named
+from ..transfer.checksums import fits
 from ..transfer.download import Sink, download
 from ..transfer.source import content_of, size_of
 from ..transfer.upload import upload
@@ -268,15 +268,7 @@ class AzureStore:
 
 
 def _verify(uri: str, info: ObjectInfo, data: bytes) -> None:
-    kind, _, expected = (info.checksum or "").partition(":")
-    crc = crc_named(kind)
-    if kind == "md5":
-        import hashlib
-
-        found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    else:
-        found = f"{crc.extend(0, data):08x}" if crc else expected
-    if found != expected:
+    if fits(info.checksum, [data]) is False:
         raise damaged(uri)
 
 

@@ -6,6 +6,7 @@ checksums are joined is zlib's ``crc32_combine``: appending n zero bytes to a me
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -44,6 +45,23 @@ def crc_named(name: str) -> Crc | None:
 def best_crc() -> Crc:
     """The fastest that a store also knows."""
     return _crc32c() or Crc("crc32", lambda crc, data: zlib.crc32(data, crc))
+
+
+def fits(checksum: str | None, data: Iterable[bytes]) -> bool | None:
+    """Whether bytes, in blocks, have the checksum of an ``ObjectInfo``; None where it has none that we can compute."""
+    kind, _, expected = (checksum or "").partition(":")
+    crc = crc_named(kind)
+    if crc is not None:
+        value = 0
+        for block in data:
+            value = crc.extend(value, block)
+        return crc.spell(value) == checksum
+    if kind not in ("md5", "sha256"):
+        return None
+    digest = hashlib.new(kind, usedforsecurity=False)
+    for block in data:
+        digest.update(block)
+    return digest.hexdigest() == expected
 
 
 @cache

@@ -115,6 +115,10 @@ describe('the tree', () => {
     expect(chosen()).toBe('s3://b/bad/');
     press('.');
     expect(chosen()).toBe('s3://b/b.csv');
+    press('Home');
+    press('a');
+    expect(chosen()).toBe('s3://b/a.csv');
+    press('End');
     press('ContextMenu');
     expect(onMenu.mock.calls[0][0].uri).toBe('s3://b/b.csv');
   });

@@ -18,7 +18,7 @@ export interface DataTreeProps {
   onMenu: (node: DataNode, x: number, y: number) => void;
 }
 
-/** How long a word is typed in before the next letter begins another. */
+/** How long a word is typed in before the next letter begins another; any other key ends it, too. */
 const TYPING_MS = 700;
 
 /** The tree, as WAI-ARIA's pattern has it: one stop of the Tab key, arrows inside, letters jump. */
@@ -88,6 +88,7 @@ export function DataTree(props: DataTreeProps): React.JSX.Element {
     if (event.shiftKey && event.key === 'F10') {
       menu(node);
     } else if (event.key in acts) {
+      typed.current.word = '';
       acts[event.key]();
     } else if (event.key.length === 1) {
       jump(event.key);
