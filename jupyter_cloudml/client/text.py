@@ -56,13 +56,15 @@ def one_line(snapshot: Mapping[str, Any]) -> str:
     words += [f"{key} {number(series['last'])}" for key, series in list(metrics.items())[:4]]
     error = snapshot.get("error")
     if error:
-        words.append(f"{error.get('type', '')}: {error.get('message', '')}".splitlines()[0][:200])
+        said = f"{error.get('type', '')}: {error.get('message', '')}".partition("\n")[0]
+        words.append(said[:200])
     elif snapshot.get("reason"):
         words.append(str(snapshot["reason"]))
     notes = snapshot.get("notes")
     if notes:
         more = f" (and {len(notes) - 1} more)" if len(notes) > 1 else ""
-        words.append(f"note: {str(notes[-1]).splitlines()[0][:200]}{more}")
+        last = str(notes[-1]).partition("\n")[0]
+        words.append(f"note: {last[:200]}{more}")
     return ", ".join(words)
 
 

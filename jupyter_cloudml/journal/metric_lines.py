@@ -10,43 +10,45 @@ from __future__ import annotations
 
 import json
 import struct
-from binascii import hexlify
 from collections.abc import Callable, Iterable
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 from ..core import events
 
-__all__ = ["MetricLines", "unpacked"]
+__all__ = ["END", "Layouts", "packed_with_care", "unpacked"]
 
+END = b'"}\n'
 _MAX_KNOWN = 1_000
 
 
-class MetricLines:
-    """Makes lines; remembers what lines with the same names have in common."""
+Layout = tuple[bytes, Callable[..., bytes]]
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], tuple[bytes, Callable[..., bytes]]] = {}
 
-    def line(self, names: tuple[str, ...], values: Iterable[Any], step: int, at: float) -> bytes:
-        """A whole line. Values may be anything that ``float`` takes.
+class Layouts(dict[tuple[str, ...], Layout]):
+    """By names: how their line begins, and what packs time, step and values. Found at the first look, then known."""
 
-        Raises:
-            TypeError, ValueError: a value is no number.
-            OverflowError: ``step`` has more than 64 bits.
-        """
-        head, pack = self._known.get(names) or self._learn(names)
-        try:
-            packed = pack(at, step, *values)
-        except struct.error:
-            packed = pack(at, _of_64_bits(step), *map(float, values))
-        return head + hexlify(packed) + b'"}\n'
-
-    def _learn(self, names: tuple[str, ...]) -> tuple[bytes, Callable[..., bytes]]:
-        if len(self._known) >= _MAX_KNOWN:
-            self._known.clear()
+    def __missing__(self, names: tuple[str, ...]) -> Layout:
+        if len(self) >= _MAX_KNOWN:
+            self.clear()
         told = json.dumps([str(name) for name in names], separators=(",", ":"))
         head = f'{{"k":"{events.METRIC}","n":{told},"b":"'.encode()
-        return self._known.setdefault(names, (head, _layout(len(names)).pack))
+        return self.setdefault(names, (head, _struct(len(names)).pack))
+
+
+def packed_with_care(
+    pack: Callable[..., bytes], at: float, step: SupportsIndex, values: Iterable[Any]
+) -> bytes:
+    """What ``pack`` gives for values that it refuses, and ``float`` takes.
+
+    Raises:
+        TypeError, ValueError: a value is no number, or ``step`` no whole one.
+        OverflowError: ``step`` has more than 64 bits.
+    """
+    whole = index(step)
+    if not -(2**63) <= whole < 2**63:
+        raise OverflowError(f"step {whole} has more than 64 bits")
+    return pack(at, whole, *map(float, values))
 
 
 def unpacked(event: dict[str, Any]) -> dict[str, Any] | None:
@@ -55,17 +57,11 @@ def unpacked(event: dict[str, Any]) -> dict[str, Any] | None:
     if not isinstance(names, list):
         return None
     try:
-        at, step, *values = _layout(len(names)).unpack(bytes.fromhex(event["b"]))
+        at, step, *values = _struct(len(names)).unpack(bytes.fromhex(event["b"]))
     except (struct.error, TypeError, ValueError):
         return None
     return {"t": at, "k": event["k"], "m": dict(zip(names, values, strict=True)), "s": step}
 
 
-def _layout(count: int) -> struct.Struct:
+def _struct(count: int) -> struct.Struct:
     return struct.Struct(f"<dq{count}d")
-
-
-def _of_64_bits(step: int) -> int:
-    if not -(2**63) <= step < 2**63:
-        raise OverflowError(f"step {step} has more than 64 bits")
-    return step

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .redact import Redactor
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class JobContext:
     """The job that this process runs. ``step`` counts the ``log`` calls that name no step."""
 

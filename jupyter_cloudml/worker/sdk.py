@@ -8,8 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sized
 from itertools import count
-from operator import index
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 from ..core import events
 from ..core.errors import BadInput
@@ -42,22 +41,18 @@ def log(step: int | None = None, **metrics: Any) -> None:
     if job.redactor is not None:
         metrics = job.redactor.tree(metrics)
     try:
-        whole = index(step)
-    except TypeError as exc:
-        raise BadInput(
-            f"step={step!r} is not a whole number", hint="cloudml.log(loss=0.3, step=7)"
-        ) from exc
-    try:
-        job.writer.append_metrics(metrics, whole)
+        job.writer.append_metrics(metrics, step)
     except OverflowError as exc:
-        raise BadInput(
-            f"step={whole} has more than 64 bits", hint="count the steps from 0"
-        ) from exc
+        raise BadInput(f"step={step} has more than 64 bits", hint="count the steps from 0") from exc
     except (TypeError, ValueError) as exc:
-        raise _not_a_number(metrics) from exc
+        raise _not_a_number(metrics, step) from exc
 
 
-def _not_a_number(metrics: dict[str, Any]) -> BadInput:
+def _not_a_number(metrics: dict[str, Any], step: object) -> BadInput:
+    if not isinstance(step, SupportsIndex):
+        return BadInput(
+            f"step={step!r} is not a whole number", hint="cloudml.log(loss=0.3, step=7)"
+        )
     for name, value in metrics.items():
         try:
             float(value)

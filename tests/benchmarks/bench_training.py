@@ -13,7 +13,8 @@ from pathlib import Path
 from .harness import median, report, run_python, scratch
 from .kernel import Kernel, agent_ended, wait_for_warmth
 
-BLOCKS = 150
+BLOCKS = 100
+PAIRS = 7
 LOOP = """
 import os
 import statistics
@@ -94,9 +95,28 @@ def main() -> None:
 
 
 def loop(kernel: Kernel, folder: Path) -> None:
-    """Both train at the same time, twenty steps each in turn, so that a busy minute hits both; never two at once."""
+    """The median of several pairs: where its memory lies makes one process 3 % faster than another all its life."""
+    pairs = [pair(kernel, folder) for _ in range(PAIRS)]
+    ratios = [bare / tracked for bare, tracked in pairs]
+    middle = sorted(pairs, key=lambda costs: costs[0] / costs[1])[PAIRS // 2]
+    report(
+        "training: tracked loop",
+        1 / middle[1],
+        1 / middle[0],
+        unit="steps/s",
+        at_least=0.98,
+        bound_on="ratio",
+        blocks=BLOCKS,
+        all_ratios=[round(ratio, 4) for ratio in ratios],
+    )
+
+
+def pair(kernel: Kernel, folder: Path) -> tuple[float, float]:
+    """Seconds of a step, bare and tracked. Both train at the same time, twenty steps each in turn, so that a busy minute
+    hits both; never two at once."""
     turns = ("bare", "tracked")
     for name in turns:
+        (folder / name).unlink(missing_ok=True)
         os.mkfifo(folder / name)
     common = {"folder": str(folder), "blocks": BLOCKS}
     script = LOOP.format(log="loss.item()", turns=turns, **common)
@@ -109,18 +129,8 @@ def loop(kernel: Kernel, folder: Path) -> None:
             + TRACKED.format(log=LOG, turns=turns[::-1], **common)
         )
         os.close(begin)
-        costs = {"bare": json.loads(bare.result())}
-    costs["tracked"] = json.loads(kernel.execute("print(costs)").text)
-    speeds = {name: 1 / median(values) for name, values in costs.items()}
-    report(
-        "training: tracked loop",
-        speeds["tracked"],
-        speeds["bare"],
-        unit="steps/s",
-        at_least=0.98,
-        bound_on="ratio",
-        blocks=BLOCKS,
-    )
+    tracked = json.loads(kernel.execute("print(costs)").text)
+    return median(json.loads(bare.result())), median(tracked)
 
 
 def calls(kernel: Kernel, folder: Path) -> None:

@@ -287,7 +287,9 @@ def test_a_tree_goes_to_a_bucket_and_back_and_a_repeat_moves_nothing(
         said = json.loads(out)
         assert (len(said["copied"]), said["there_already"]) == (count, 4 - count)
     csv = (tree / "a.csv").read_text()
-    (tree / "a.csv").write_text(csv.replace("Oslo", "Rome"))  # as large, and maybe in the same second
+    (tree / "a.csv").write_text(
+        csv.replace("Oslo", "Rome")
+    )  # as large, and maybe in the same second
     said = json.loads(cli("cp", "-r", "-y", tree, f"{bucket}/p", "--json")[1])
     assert (len(said["copied"]), said["there_already"]) == (1, 3)
     listed = json.loads(cli("ls", f"{bucket}/p/year=*/", "-r", "--json")[1])

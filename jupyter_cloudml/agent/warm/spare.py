@@ -32,6 +32,8 @@ def spare_main(door: socket.socket, parent: int) -> NoReturn:
         become_a_process(door.fileno(), parent)
         reset_randomness()
         shell = _make_shell()
+        gc.collect()
+        gc.freeze()  # the job's collections look at its own objects, as in a fresh process
         gc.enable()
         door.send(json.dumps({"ready": os.getpid()}).encode())
         message = door.recv(MAX_MESSAGE)
