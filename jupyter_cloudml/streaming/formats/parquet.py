@@ -155,11 +155,13 @@ def _column(field: Any, chunked: Any, shard: Shard) -> Any:
     if pa.types.is_fixed_size_binary(kind) and b"dtype" in meta and not array.null_count:
         return _tensor(array, meta[b"dtype"].decode(), json.loads(meta[b"shape"]))
     if isinstance(array, pa.FixedShapeTensorArray) and not array.null_count:
-        return array.to_numpy_ndarray()
+        if kind.permutation is not None:
+            return array.to_numpy_ndarray()
+        return _values(array.storage.flatten()).reshape(len(array), *kind.shape)
     if pa.types.is_fixed_size_list(kind) and _is_number(kind.value_type) and not array.null_count:
         flat = array.flatten()
         if not flat.null_count:
-            return flat.to_numpy(zero_copy_only=False).reshape(len(array), kind.list_size)
+            return _values(flat).reshape(len(array), kind.list_size)
     if _is_number(kind):
         return _numbers(field.name, array, shard)
     if pa.types.is_list(kind) and _is_number(kind.value_type) and not array.null_count:
@@ -173,7 +175,23 @@ def _numbers(name: str, array: Any, shard: Shard) -> Any:
             f"column {name!r} of {shard.key!r} has {array.null_count} nulls, which no {array.type} tensor can hold",
             hint="fill them when preparing the data, or leave the column out with columns=",
         )
-    return array.to_numpy(zero_copy_only=False)
+    return _values(array)
+
+
+_FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
+
+
+def _values(array: Any) -> Any:
+    """The numbers where they lie. pyarrow's own ``to_numpy`` imports pandas, 0.3 s in each worker before its first batch;
+    it is asked where there are nulls. Its types have NumPy's names, but for floats."""
+    kind, buffer = array.type, array.buffers()[1]
+    if array.null_count or not len(array):
+        return array.to_numpy(zero_copy_only=False)
+    if pa.types.is_boolean(kind):
+        bits = np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")
+        return bits[array.offset : array.offset + len(array)].astype(bool)
+    dtype = np.dtype(_FLOATS.get(str(kind), str(kind)))
+    return np.frombuffer(buffer, dtype, len(array), array.offset * dtype.itemsize)
 
 
 def _tensor(array: Any, dtype: str, shape: list[int]) -> Any:
@@ -186,12 +204,12 @@ def _tensor(array: Any, dtype: str, shape: list[int]) -> Any:
 
 def _lists(array: Any) -> Any:
     """Lists of one length as an array, others as a list of arrays."""
-    offsets = array.offsets.to_numpy()
+    offsets = _values(array.offsets)
     lengths = np.diff(offsets)
     flat = array.flatten()
     if flat.null_count:
         return array.to_pylist()
-    values = flat.to_numpy(zero_copy_only=False)
+    values = _values(flat)
     if len(lengths) and (lengths == lengths[0]).all():
         return values.reshape(len(array), int(lengths[0]))
     return np.split(values, np.cumsum(lengths)[:-1]) if len(lengths) else []
