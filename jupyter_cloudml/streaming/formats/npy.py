@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.errors import BadInput, Corrupt
 from ..shards import UNIT_BYTES, Found, Reading, Shard, Unit
+from .headers import read_header
 
 if TYPE_CHECKING:
     from ...stores.port import ObjectInfo, Store
@@ -55,13 +56,7 @@ def _header(head: bytes, key: str) -> tuple[tuple[int, ...], np.dtype[Any], int]
     """Shape, type, and where the rows begin."""
     file = io.BytesIO(head)
     try:
-        version = np.lib.format.read_magic(file)
-        read = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, is_fortran, dtype = read(file)
+        shape, is_fortran, dtype = read_header(file)
     except ValueError as exc:
         raise BadInput(f"{key!r} is not an .npy file: {exc}", hint="write it with np.save") from exc
     if is_fortran or dtype.hasobject or not shape:

@@ -13,6 +13,7 @@ import numpy as np
 from ...core.errors import BadInput, Corrupt
 from ..ranged import RangedFile
 from ..shards import Found, Reading, Shard, Unit
+from .headers import read_array, read_header
 
 if TYPE_CHECKING:
     from ...stores.port import ObjectInfo, Store
@@ -24,8 +25,7 @@ def find(store: Store, info: ObjectInfo, shard: int, columns: Sequence[str] | No
     """One unit, by the directory of the archive and the arrays' headers."""
     try:
         with zipfile.ZipFile(io.BufferedReader(RangedFile(store, info), 64 << 10)) as archive:
-            names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
-            shapes = {name: _shape(archive, name) for name in names}
+            shapes = {name: _shape(archive, name) for name in _names(archive)}
     except (zipfile.BadZipFile, ValueError) as exc:
         raise BadInput(f"{info.key!r} is not an .npz file: {exc}", hint="np.savez") from exc
     for name in columns or ():
@@ -49,21 +49,24 @@ def find(store: Store, info: ObjectInfo, shard: int, columns: Sequence[str] | No
 def columns(shard: Shard, unit: Unit, data: Sequence[bytes], reading: Reading) -> dict[str, Any]:  # noqa: ARG001 - the port
     """The arrays."""
     try:
-        with np.load(io.BytesIO(data[0]), allow_pickle=False) as archive:
-            return {name: archive[name] for name in reading.columns or archive.files}
+        with zipfile.ZipFile(io.BytesIO(data[0])) as archive:
+            return {name: _array(archive, name) for name in reading.columns or _names(archive)}
     except (ValueError, zipfile.BadZipFile, zlib.error) as exc:
         raise Corrupt(f"{shard.key!r} cannot be read: {exc}", hint="write it again") from exc
 
 
+def _names(archive: zipfile.ZipFile) -> list[str]:
+    return [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray[Any, Any]:
+    with archive.open(f"{name}.npy") as member:
+        return read_array(member)
+
+
 def _shape(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     with archive.open(f"{name}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        read = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read(member)
+        shape, _, dtype = read_header(member)
     if dtype.hasobject:
         raise ValueError(f"{name!r} holds objects")
     return shape, dtype

@@ -17,6 +17,7 @@ import numpy as np
 from ...core.errors import BadInput, Corrupt
 from ..columns import stacked
 from ..shards import UNIT_BYTES, Found, Reading, Shard, Unit
+from .headers import read_array, read_header
 
 if TYPE_CHECKING:
     from ...stores.port import ObjectInfo, Store
@@ -108,10 +109,10 @@ def array_of(body: memoryview) -> Any:
     known = _headers.get(header)
     if known is None:
         if header[:7] != b"\x93NUMPY\x01":
-            return np.load(io.BytesIO(body), allow_pickle=False)
-        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(io.BytesIO(header[8:]))
+            return read_array(io.BytesIO(body))
+        shape, is_fortran, dtype = read_header(io.BytesIO(header))
         if is_fortran or dtype.hasobject or len(_headers) > 1000:
-            return np.load(io.BytesIO(body), allow_pickle=False)
+            return read_array(io.BytesIO(body))
         known = _headers.setdefault(header, (dtype, shape))
     dtype, shape = known
     return np.frombuffer(body, dtype, count=int(np.prod(shape)), offset=length).reshape(shape)
