@@ -27,19 +27,20 @@ from itertools import permutations
 from pathlib import Path
 
 from ..core.errors import BadInput, NotFound, Unavailable
+from ..core.ids import JOB_ID
 from ..core.uris import join_uri, local_path, scheme_of, split_uri
 from ..stores.disk import disk_errors
 from ..stores.open import open_store
 from ..stores.port import Store
-from .formats import BIGQUERY, PARQUET, format_of, known_format
+from .formats import BIGQUERY, FORMATS, PARQUET, format_of, known_format
 from .tables import MANIFEST
 
 LEFTOVER_S = 3600
 """So old are copies in an object store that nothing lists when they are taken for those of a killed preparation."""
 
 _HIDDEN = "_cloudprep"
-_OURS = re.compile(r"-cp[0-9a-z]+\.\w+$")
-"""How the files of a folder end that a preparation wrote; all others are somebody's."""
+_OURS = re.compile(rf"-cp{JOB_ID.pattern}\.(?:{'|'.join(FORMATS)})$")
+"""How the files of a folder end that a preparation wrote (``_fresh``); all others are somebody's, and never removed."""
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -102,7 +103,21 @@ def refuse_overlaps(sinks: Mapping[str, Sink]) -> None:
 
 
 def _place(sink: Sink) -> str:
+    if sink.is_local:
+        return str(_real(sink.uri))
     return sink.uri if sink.format == BIGQUERY else join_uri(*split_uri(sink.uri)).rstrip("/")
+
+
+def _real(uri: str) -> Path:
+    """Where a local sink leads.
+
+    Raises:
+        BadInput: its links lead nowhere.
+    """
+    try:
+        return local_path(uri).resolve()
+    except (OSError, RuntimeError) as exc:
+        raise BadInput(f"--sink {uri}: {exc}", hint="name a path that leads somewhere") from exc
 
 
 def _digest(uri: str) -> str:
@@ -130,7 +145,7 @@ class Staging:
     def __init__(self, sink: Sink, job: str, scratch: Path) -> None:
         self.sink = sink
         self._job = job
-        self._final = local_path(sink.uri).resolve() if sink.is_local else None
+        self._final = _real(sink.uri) if sink.is_local else None
         base = self._final or scratch / "sinks" / _digest(sink.uri)
         self.path = base.with_name(f".{base.name}.{job}.part")
 
@@ -186,7 +201,7 @@ class Staging:
         with disk_errors(final):
             if self.sink.is_folder:
                 for path in _files(self.path):
-                    path.rename(path.with_name(_fresh(path.name, self._job)))
+                    path.rename(path.with_name(_fresh(path.name, self._job, self.sink.format)))
             if self.sink.is_folder and final.exists():
                 _exchange(self.path, final)
             else:
@@ -197,7 +212,7 @@ class Staging:
         """Upload hidden, copy, list, remove the earlier version; a failure takes its own copies back."""
         hidden = f"{prefix}{_HIDDEN}/{self._job}/"
         names = {path: path.relative_to(self.path).as_posix() for path in _files(self.path)}
-        finals = {path: _fresh(name, self._job) for path, name in names.items()}
+        finals = {path: _fresh(name, self._job, self.sink.format) for path, name in names.items()}
         earlier = _listed(store, prefix)
         done: list[str] = []
         try:
@@ -237,7 +252,7 @@ def state_of(final: Path) -> tuple[tuple[str, int, str], ...]:
 def still_there(sink: Sink, files: tuple[tuple[str, int, str], ...]) -> bool:
     """Whether the sink holds exactly what was written then."""
     if sink.is_local:
-        final = local_path(sink.uri)
+        final = _real(sink.uri)
         return final.exists() and state_of(final) == files
     if sink.format == BIGQUERY:
         return False
@@ -252,9 +267,9 @@ def still_there(sink: Sink, files: tuple[tuple[str, int, str], ...]) -> bool:
 def _refuse_foreign_files(final: Path, uri: str) -> None:
     if not final.is_dir():
         raise BadInput(f"--sink {uri}: there is a file of that name", hint="leave the last / out")
-    for path in _files(final):
+    for path in final.rglob("*"):
         name = path.relative_to(final).as_posix()
-        if not _OURS.search(name):
+        if path.is_symlink() or not (path.is_dir() or _OURS.search(name)):
             raise BadInput(
                 f"--sink {uri}: the folder holds {name!r}, which %%cloudprep did not write",
                 hint="name a folder of its own: all that is in it is replaced",
@@ -280,10 +295,9 @@ def _listed(store: Store, prefix: str) -> frozenset[str]:
         return frozenset()
 
 
-def _fresh(name: str, job: str) -> str:
-    """A name that no other version of the result has: ``part-0-cp3f2a….parquet``."""
-    stem, dot, suffix = name.rpartition(".")
-    return f"{stem}-cp{job}{dot}{suffix}"
+def _fresh(name: str, job: str, kind: str) -> str:
+    """A name that no other version of the result has, and ``_OURS`` knows: ``part-0-cp3f2a….parquet``."""
+    return f"{name.rpartition('.')[0]}-cp{job}.{kind}"
 
 
 def _uploaded(store: Store, below: str, own: str) -> list[str]:

@@ -188,7 +188,7 @@ def test_it_is_a_job_like_others(notebook, trips):
     assert notebook.value("cloudml.get('later').result()['late'].shape") == "(300, 1)"
 
 
-def test_help_and_completion(notebook):
+def test_help_and_completion(notebook, trips):
     (page,) = notebook.run("%%cloudprep?").reply["payload"]
     assert "--partition-by a,b" in page["data"]["text/plain"]
     reply = notebook.client.complete("%%cloudprep --engine po", reply=True, timeout=60)

@@ -29,7 +29,7 @@ def prepared(
         language=language_of(code), frames=tuple(frames or ()), **{"is_cached": False, **words}
     )
     place = Place(
-        job="job1",
+        job="0123456789ab",
         scratch=folder / "scratch",
         cache=folder / "cache",
         values=values,

@@ -11,10 +11,21 @@ from jupyter_cloudml.stores.open import open_store
 
 from .conftest import names_in
 
+JOB = "0123456789ab"
+
 
 @pytest.mark.parametrize(
     "name",
-    ["raw.csv", "year=2025.csv", "deep/raw.parquet", "year=2025/a.parquet", "part-0.parquet"],
+    [
+        "raw.csv",
+        "year=2025.csv",
+        "deep/raw.parquet",
+        "year=2025/a.parquet",
+        "part-0.parquet",
+        "bench-cpu.csv",
+        "x-cp1.parquet",
+        f"x-cp{JOB}.txt",
+    ],
 )
 def test_a_folder_with_data_of_the_users_own_is_no_sink(prep, trips, tmp_path, name):
     own = tmp_path / "data" / name
@@ -44,6 +55,31 @@ def test_a_sink_that_is_a_link_stays_one_and_the_result_is_where_it_leads(
     assert names_in(there.parent) == [place.rstrip("/")]
 
 
+def test_a_link_in_a_folder_is_somebodys_too(prep, trips, tmp_path):
+    words = {"sources": {"t": str(trips)}, "sinks": {"result": f"{tmp_path}/out/"}}
+    prep("SELECT id FROM t", **words)
+    link = tmp_path / "out" / f"link-cp{JOB}.parquet"
+    link.symlink_to(trips)
+    with pytest.raises(BadInput, match="did not write"):
+        prep("SELECT city FROM t", **words)
+    assert link.is_symlink()
+
+
+def test_two_sinks_that_meet_through_a_link_are_one_place(prep, trips, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for second in ("real/", "real/in/"):
+        with pytest.raises(BadInput, match=r"one place|lies in"):
+            prep(
+                TWO,
+                sources={"t": str(trips)},
+                sinks={"x": f"{tmp_path}/link/", "y": f"{tmp_path}/{second}"},
+            )
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(BadInput, match="loop"):
+        prep("SELECT id FROM t", sources={"t": str(trips)}, sinks={"x": f"{tmp_path}/loop/"})
+
+
 TWO = """x = t.select("id")
 y = t.select("city")
 """
@@ -65,7 +101,7 @@ def test_two_results_in_one_place_are_refused(prep, trips, tmp_path, first, seco
 
 def test_sinks_of_one_name_in_two_prefixes_are_written_apart(tmp_path):
     sinks = [sink_of(f"s3://lake/{part}/data.parquet") for part in ("train", "test")]
-    paths = {Staging(sink, "job1", tmp_path).path for sink in sinks}
+    paths = {Staging(sink, JOB, tmp_path).path for sink in sinks}
     assert len(paths) == 2
 
 
@@ -102,13 +138,13 @@ def test_a_result_in_a_store_leaves_what_another_preparation_uploads(
     uri = f"s3://{s3_server.new_bucket()}/overlap/"
     store, prefix = open_store(uri)
     store.put(f"{prefix}_cloudprep/other/part-0.parquet", b"on its way")
-    staging = Staging(sink_of(uri), "job1", tmp_path)
+    staging = Staging(sink_of(uri), JOB, tmp_path)
     with staging.open():
         staging.path.mkdir(parents=True)
         pl.DataFrame({"n": [1]}).write_parquet(staging.path / "part-0.parquet")
         staging.publish()
     keys = sorted(info.key[len(prefix) :] for info in store.walk(prefix))
-    assert keys == ["_cloudprep.json", "_cloudprep/other/part-0.parquet", "part-0-cpjob1.parquet"]
+    assert keys == ["_cloudprep.json", "_cloudprep/other/part-0.parquet", f"part-0-cp{JOB}.parquet"]
 
 
 @pytest.mark.parametrize("engine", ["polars", "duckdb"])
@@ -125,3 +161,27 @@ def test_names_that_look_like_patterns_are_those_of_one_file(prep, tmp_path, eng
     words = {"sources": {"t": f"{folder}/"}, "outputs": ("x",), "engine": engine}
     made = prep("SELECT n FROM t ORDER BY n", **words)["x"]
     assert made.frame["n"].to_list() == list(range(7))
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("format_", ["parquet", "csv", "jsonl", "arrow"])
+@pytest.mark.parametrize("partition_by", [(), ("city",)])
+def test_a_result_of_any_kind_may_be_replaced_by_the_next(
+    prep, trips, tmp_path, engine, format_, partition_by
+):
+    words = {
+        "engine": engine,
+        "sources": {"t": str(trips)},
+        "sinks": {"result": f"{tmp_path}/out/"},
+        "format": format_,
+        "partition_by": partition_by,
+    }
+    if engine == "duckdb" and format_ == "arrow" and partition_by:
+        with pytest.raises(BadInput, match="--engine polars"):
+            prep("SELECT id, city FROM t", **words)
+        return
+    for column in ("id", "fare"):
+        prep(f"SELECT {column}, city FROM t", **words)
+    names = [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert names
+    assert {name.rpartition("-")[2] for name in names} == {f"cp{JOB}.{format_}"}

@@ -217,7 +217,7 @@ class TestObjectStores:
         prep("SELECT id FROM t", sources={"t": str(trips)}, sinks=sinks)
         store, _ = open_store(f"{bucket}/out/")
         listed = json.loads(store.read(f"out/{MANIFEST}"))["files"]
-        store.copy(f"out/{next(iter(listed))}", "out/part-0-cpdead.parquet")
+        store.copy(f"out/{next(iter(listed))}", "out/part-0-cpdeaddeaddead.parquet")
         store.copy(f"out/{next(iter(listed))}", "out/_cloudprep/killed/part-0.parquet")
         assert len(resolve("t", f"{bucket}/out/").files) == 1
         monkeypatch.setattr(sinks_of_prep, "LEFTOVER_S", -60)

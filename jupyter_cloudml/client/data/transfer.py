@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from ...core.errors import BadInput
+from ...core.errors import BadInput, NotFound, PermissionDenied
 from ...core.uris import join_uri, local_path
-from ...stores.disk import disk_error, disk_errors
+from ...stores.disk import disk_error, disk_errors, landings
 from ...stores.open import open_store
 from ...stores.port import ObjectInfo, Progress, Store
 from ...stores.transfer.checksums import fits
@@ -67,7 +67,7 @@ def plan_copy(
 
     Raises:
         NotFound: a source is not there.
-        BadInput: a prefix without ``recursive``, or two sources for one name.
+        BadInput: a prefix without ``recursive``, two sources for one name or one file, or a key that would leave ``target``.
     """
     store, key = open_store(target)
     many = recursive or len(sources) > 1 or any(is_pattern(text) for text in sources)
@@ -81,6 +81,8 @@ def plan_copy(
             raise BadInput(f"{copies[name].source.uri} and {item.uri} would both become {name!r}")
         tail = rest if into else ""
         copies[name] = Copy(source=item, info=info, target=store, key=name, rest=tail)
+    if store.root == _FILES and into:
+        landings(_path(key), (copy.rest for copy in copies.values()))
     for copy in copies.values():
         if (copy.source.store.root, copy.source.key) == (store.root, copy.key):
             raise BadInput(f"{copy.uri} would be copied to itself")
@@ -132,7 +134,15 @@ def _is_there(copy: Copy, other: ObjectInfo) -> bool:
     path = _path(copy.source.key)
     with disk_errors(path), path.open("rb") as file:
         blocks = iter(lambda: file.read(_BLOCK), b"")
-        return fits(copy.target.stat(copy.key).checksum, blocks) is True
+        return fits(_checksum(copy), blocks) is True
+
+
+def _checksum(copy: Copy) -> str | None:
+    """That of what has its name; None where it went meanwhile, or nobody may look."""
+    try:
+        return copy.target.stat(copy.key).checksum
+    except (NotFound, PermissionDenied):
+        return None
 
 
 def run_copy(plan: Plan, progress: Progress | None = None) -> None:
