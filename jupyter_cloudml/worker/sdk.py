@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sized
 from itertools import count
+from operator import index
 from typing import Any, SupportsIndex, TypeVar
 
 from ..core import events
-from ..core.errors import BadInput
+from ..core.errors import BadInput, CloudMLError
 from . import checkpoint, context
 from .channels import Channels
 
@@ -35,28 +36,36 @@ def log(step: int | None = None, **metrics: Any) -> None:
     if job is None:
         print(*(f"{name}={value}" for name, value in metrics.items()))
         return
-    if step is None:
-        step = job.step
-        job.step = step + 1
+    at = job.step if step is None else step
     if job.redactor is not None:
         metrics = job.redactor.tree(metrics)
     try:
-        job.writer.append_metrics(metrics, step)
-    except OverflowError as exc:
-        raise BadInput(f"step={step} has more than 64 bits", hint="count the steps from 0") from exc
-    except (TypeError, ValueError) as exc:
-        raise _not_a_number(metrics, step) from exc
+        job.writer.append_metrics(metrics, at)
+    except CloudMLError:
+        raise
+    except Exception as exc:  # a value's own ``__float__`` may raise anything
+        raise _not_a_number(metrics, at) from exc
+    if step is None:
+        job.step += 1
 
 
-def _not_a_number(metrics: dict[str, Any], step: object) -> BadInput:
-    if not isinstance(step, SupportsIndex):
+def _not_a_number(metrics: dict[str, Any], step: SupportsIndex) -> BadInput:
+    """What is wrong with values that could not be written."""
+    try:
+        whole = index(step)
+    except Exception:  # noqa: BLE001 - a stranger's ``__index__`` may raise anything
+        kind = type(step).__name__
         return BadInput(
-            f"step={step!r} is not a whole number", hint="cloudml.log(loss=0.3, step=7)"
+            f"step is a {kind}, not a whole number", hint="cloudml.log(loss=0.3, step=7)"
         )
+    if whole.bit_length() > 63:
+        return BadInput("step has more than 64 bits", hint="count the steps from 0")
     for name, value in metrics.items():
         try:
             float(value)
-        except (TypeError, ValueError):
+        except OverflowError:
+            return BadInput(f"metric {name!r} is beyond what a float holds", hint="scale it")
+        except Exception:  # noqa: BLE001 - a stranger's ``__float__`` may raise anything
             kind = type(value).__name__
             return BadInput(f"metric {name!r} is a {kind}, not a number", hint="log one number")
     return BadInput("a metric is not a number", hint="log one number a name")

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -287,9 +288,10 @@ def test_a_tree_goes_to_a_bucket_and_back_and_a_repeat_moves_nothing(
         said = json.loads(out)
         assert (len(said["copied"]), said["there_already"]) == (count, 4 - count)
     csv = (tree / "a.csv").read_text()
-    (tree / "a.csv").write_text(
-        csv.replace("Oslo", "Rome")
-    )  # as large, and maybe in the same second
+    listed = json.loads(cli("ls", f"{bucket}/p/a.csv", "--json")[1])
+    sent = datetime.fromisoformat(listed[0]["modified"]).timestamp()
+    (tree / "a.csv").write_text(csv.replace("Oslo", "Rome"))  # as large, and in the same second
+    os.utime(tree / "a.csv", times=(sent + 0.9, sent + 0.9))
     said = json.loads(cli("cp", "-r", "-y", tree, f"{bucket}/p", "--json")[1])
     assert (len(said["copied"]), said["there_already"]) == (1, 3)
     listed = json.loads(cli("ls", f"{bucket}/p/year=*/", "-r", "--json")[1])

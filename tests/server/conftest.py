@@ -15,6 +15,7 @@ import pytest
 from pytest_jupyter.jupyter_server import *  # noqa: F403 - its fixtures and hooks, for this folder only
 from tornado.httpclient import HTTPClientError
 
+import jupyter_cloudml
 from jupyter_cloudml.client.session import Session, _opened
 from jupyter_cloudml.journal.home import DataHome
 from tests.e2e.kernels import environment, stop_agent
@@ -76,11 +77,12 @@ def blocking_calls() -> Callable[[], AbstractContextManager[list[str]]]:
     """``with blocking_calls() as seen``: what our code asks of the disk or of a database on this very thread meanwhile."""
     blocking = {"open", "os.listdir", "os.scandir", "sqlite3.connect", "subprocess.Popen"}
     watched: dict[int, list[str]] = {}
+    ours = f"{Path(jupyter_cloudml.__file__).parent}{os.sep}"
 
     def audit(event: str, arguments: object) -> None:
         seen = watched.get(threading.get_ident()) if event in blocking else None
         frame = sys._getframe(1) if seen is not None else None
-        while frame is not None and "/jupyter_cloudml/" not in frame.f_code.co_filename:
+        while frame is not None and not frame.f_code.co_filename.startswith(ours):
             frame = frame.f_back
         if frame is not None:
             seen.append(f"{event}{arguments!r} in {frame.f_code.co_filename}:{frame.f_lineno}")

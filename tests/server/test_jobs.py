@@ -16,6 +16,7 @@ import pytest
 import jupyter_cloudml as cloudml
 from jupyter_cloudml.core.spec import JobSpec
 from jupyter_cloudml.core.states import JobState
+from jupyter_cloudml.journal.atomic import read_json
 from jupyter_cloudml.journal.writer import JournalWriter
 
 
@@ -248,6 +249,9 @@ async def test_no_request_keeps_the_loop_waiting(ask, home, server, blocking_cal
             with blocking_calls() if turn % 2 else nullcontext([]) as seen:
                 await asyncio.gather(*map(ask, paths))
             assert seen == []
+        with blocking_calls() as seen:
+            read_json(session.paths("0" * 12).spec)
+        assert any(call.startswith("open(") for call in seen), "this control must be seen"
     finally:
         loop.set_debug(False)
         logger.removeHandler(blocked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from .locks import acquire, locked
 _SPARE_BYTES = 16 << 20
 """Left free on the disk for others."""
 _PARTIAL = "partial"
+_IDENTITY = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(order=True, slots=True)
@@ -100,11 +102,12 @@ class Space:
         ]
         found += [
             _Victim(_last_use(self.layout, view), self.layout.view(view), view)
-            for view in {path.name.split(".")[0] for path in _names(self.layout.views)}
+            for view in {path.name.partition(".")[0] for path in _names(self.layout.views)} - {""}
         ]
         found += [
             _Victim(stat.st_mtime_ns, path, _PARTIAL)
             for path, stat in _present(_names(self.layout.partials))
+            if _IDENTITY.match(path.name)
         ]
         return sorted(found)
 

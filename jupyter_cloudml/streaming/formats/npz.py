@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ...stores.port import ObjectInfo, Store
 
 SUFFIXES = (".npz",)
+_DAMAGES = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+"""What ``zipfile`` and NumPy raise for archives that are no archives, cut short, encrypted, or packed in unknown ways."""
 
 
 def find(store: Store, info: ObjectInfo, shard: int, columns: Sequence[str] | None) -> Found:
@@ -26,7 +28,7 @@ def find(store: Store, info: ObjectInfo, shard: int, columns: Sequence[str] | No
     try:
         with zipfile.ZipFile(io.BufferedReader(RangedFile(store, info), 64 << 10)) as archive:
             shapes = {name: _shape(archive, name) for name in _names(archive)}
-    except (zipfile.BadZipFile, ValueError) as exc:
+    except _DAMAGES as exc:
         raise BadInput(f"{info.key!r} is not an .npz file: {exc}", hint="np.savez") from exc
     for name in columns or ():
         if name not in shapes:
@@ -51,7 +53,7 @@ def columns(shard: Shard, unit: Unit, data: Sequence[bytes], reading: Reading) -
     try:
         with zipfile.ZipFile(io.BytesIO(data[0])) as archive:
             return {name: _array(archive, name) for name in reading.columns or _names(archive)}
-    except (ValueError, zipfile.BadZipFile, zlib.error) as exc:
+    except _DAMAGES as exc:
         raise Corrupt(f"{shard.key!r} cannot be read: {exc}", hint="write it again") from exc
 
 

@@ -155,7 +155,7 @@ def _column(field: Any, chunked: Any, shard: Shard) -> Any:
     if pa.types.is_fixed_size_binary(kind) and b"dtype" in meta and not array.null_count:
         return _tensor(array, meta[b"dtype"].decode(), json.loads(meta[b"shape"]))
     if isinstance(array, pa.FixedShapeTensorArray) and not array.null_count:
-        if kind.permutation is not None:
+        if kind.permutation is not None or not _is_number(kind.value_type):
             return array.to_numpy_ndarray()
         return _values(array.storage.flatten()).reshape(len(array), *kind.shape)
     if pa.types.is_fixed_size_list(kind) and _is_number(kind.value_type) and not array.null_count:
