@@ -43,8 +43,8 @@ class Watch:
         Raises:
             KeyboardInterrupt: the user interrupted a third time, while the job was being cancelled.
         """
-        self.card.show(self.job.snapshot_of(self.follower))
         try:
+            self.card.show(self.job.snapshot_of(self.follower))
             return self._follow()
         except KeyboardInterrupt:
             return self._interrupted()
@@ -99,11 +99,11 @@ class Watch:
 
     def _presses_again(self) -> bool:
         """Say what the first ■ did, and wait for a second."""
-        _say(
-            f"detached: job {self.job.id} goes on, %cloudattach {self.job.id} shows it again; "
-            f"■ within {SECOND_INTERRUPT_S:.0f} s cancels it"
-        )
         try:
+            _say(
+                f"detached: job {self.job.id} goes on, %cloudattach {self.job.id} shows it again; "
+                f"■ within {SECOND_INTERRUPT_S:.0f} s cancels it"
+            )
             time.sleep(SECOND_INTERRUPT_S)
         except KeyboardInterrupt:
             return True

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 
 from jupyter_cloudml.journal.atomic import write_json
+from jupyter_cloudml.magics import watch
 from tests.e2e.kernels import MIME
 
 
@@ -272,6 +274,16 @@ def test_two_interrupts_cancel_a_watched_job(notebook):
     notebook.manager.interrupt_kernel()
     assert notebook.finish(message_id).cards[-1]["state"] == "CANCELLED"
     notebook.run("%cloudconfig --reset")
+
+
+def test_a_second_interrupt_counts_while_the_first_is_still_explained(monkeypatch):
+    def interrupted(text):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "_say", interrupted)
+    looking = object.__new__(watch.Watch)
+    looking.job = SimpleNamespace(id="0" * 12)
+    assert looking._presses_again()
 
 
 def test_the_first_interrupt_detaches_and_the_job_goes_on(notebook, tmp_path):
