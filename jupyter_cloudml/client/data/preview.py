@@ -13,7 +13,7 @@ from typing import Any
 from ...core.errors import BadInput, Corrupt
 from ...prep.formats import ARROW, CSV, JSONL, PARQUET, known_format
 from ...stores.port import ObjectInfo, Store
-from .ranged import RangedFile
+from .ranged import BlockFile
 
 MOST_ROWS = 1000
 TEXT = "text"
@@ -59,7 +59,7 @@ def preview(store: Store, info: ObjectInfo, rows: int = 10) -> Preview:
     name = info.key.removesuffix(".gz")
     found = known_format(name)
     read = {PARQUET: _parquet, ARROW: _arrow, CSV: _csv, JSONL: _jsonl}.get(found)
-    file = RangedFile(store, info)
+    file = BlockFile(store, info)
     try:
         if read is None or (name != info.key and found in (PARQUET, ARROW)):
             return _text(file, rows)
@@ -73,7 +73,7 @@ def preview(store: Store, info: ObjectInfo, rows: int = 10) -> Preview:
         ) from exc
 
 
-def _parquet(file: RangedFile, rows: int) -> Preview:
+def _parquet(file: BlockFile, rows: int) -> Preview:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -82,7 +82,7 @@ def _parquet(file: RangedFile, rows: int) -> Preview:
     return _of_arrow(PARQUET, table.schema_arrow, batch, rows, table.metadata.num_rows, file)
 
 
-def _arrow(file: RangedFile, rows: int) -> Preview:
+def _arrow(file: BlockFile, rows: int) -> Preview:
     import pyarrow as pa
 
     if file.read(6) == b"ARROW1":
@@ -96,7 +96,7 @@ def _arrow(file: RangedFile, rows: int) -> Preview:
     return _of_arrow(ARROW, reader.schema, batch, rows, None, file)
 
 
-def _csv(file: RangedFile, rows: int) -> Preview:
+def _csv(file: BlockFile, rows: int) -> Preview:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -110,7 +110,7 @@ def _csv(file: RangedFile, rows: int) -> Preview:
     return _of_arrow(CSV, table.schema, table, rows, total, file)
 
 
-def _jsonl(file: RangedFile, rows: int) -> Preview:
+def _jsonl(file: BlockFile, rows: int) -> Preview:
     import pyarrow as pa
 
     data, is_whole = _lines(file)
@@ -130,7 +130,7 @@ def _of_arrow(
     batch: Any,
     rows: int,
     total: int | None,
-    file: RangedFile,
+    file: BlockFile,
 ) -> Preview:
     columns = tuple((field.name, str(field.type)) for field in schema)
     head = batch.slice(0, rows) if batch is not None else None
@@ -152,7 +152,7 @@ def _cells(column: Any) -> list[Any]:
         return list(column.cast("string").to_pylist())
 
 
-def _text(file: RangedFile, rows: int) -> Preview:
+def _text(file: BlockFile, rows: int) -> Preview:
     data = _head(file)
     if len(data) >= _HEAD:  # a character may be cut in two
         data = data[: data.rfind(b"\n") + 1] or data[: data.rfind(b" ") + 1]
@@ -169,7 +169,7 @@ def _text(file: RangedFile, rows: int) -> Preview:
     return Preview(format=TEXT, text=shown, fetched=file.fetched)
 
 
-def _head(file: RangedFile) -> bytes:
+def _head(file: BlockFile) -> bytes:
     """The first MiB of what the file holds, unpacked where it is packed."""
     data = file.read(_HEAD)
     if not file.info.key.endswith(".gz"):
@@ -177,7 +177,7 @@ def _head(file: RangedFile) -> bytes:
     return zlib.decompressobj(wbits=31).decompress(data, 4 * _HEAD)
 
 
-def _lines(file: RangedFile) -> tuple[bytes, bool]:
+def _lines(file: BlockFile) -> tuple[bytes, bool]:
     """The first MiB up to the end of a line, and whether that is all."""
     data = _head(file)
     if not file.info.key.endswith(".gz") and len(data) == file.info.size:

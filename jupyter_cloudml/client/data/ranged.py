@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import io
-
 from ...stores.port import ObjectInfo, Store
+from ...stores.ranged import RangedFile
 
 _BLOCK = 256 << 10
 _KEPT = 32
 
 
-class RangedFile(io.RawIOBase):
-    """Reads blocks of 256 KiB and keeps the last 32. Raises ``Conflict`` when the object changes meanwhile."""
+class BlockFile(RangedFile):
+    """Reads blocks of 256 KiB and keeps the last 32."""
 
     def __init__(self, store: Store, info: ObjectInfo) -> None:
-        super().__init__()
-        self._store, self.info = store, info
-        self._at = 0
+        super().__init__(store, info)
         self._blocks: dict[int, bytes] = {}
         self.fetched = 0
         """Bytes that were asked of the store."""
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.info.size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
 
     def read(self, size: int | None = -1) -> bytes:
         left = max(0, self.info.size - self._at)
@@ -50,7 +33,7 @@ class RangedFile(io.RawIOBase):
             self._blocks.pop(next(iter(self._blocks)))
         return found
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         found = self.read(len(buffer))
         buffer[: len(found)] = found
         return len(found)

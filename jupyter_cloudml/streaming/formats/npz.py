@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import BadInput, Corrupt
-from ..ranged import RangedFile
+from ...stores.ranged import RangedFile
 from ..shards import Found, Reading, Shard, Unit
 from .headers import read_array, read_header
 

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...core.errors import BadInput, Corrupt
+from ...stores.ranged import RangedFile
 from ..columns import Rows
-from ..ranged import Pieces, RangedFile
+from ..pieces import Pieces
 from ..shards import Found, Reading, Shard, Unit
 from .pages import values
 
