@@ -30,6 +30,7 @@ def begin(message: dict[str, Any], shell: Any = None) -> NoReturn:
             env=message["env"],
             environ=message["environ"],
             held=tuple(_slots),
+            has_agent=True,
         )
         main.run_and_exit(Path(message["folder"]), told, shell=shell)
     except BaseException:  # noqa: BLE001 - the outermost frame of a process

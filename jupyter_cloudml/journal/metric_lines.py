@@ -16,7 +16,7 @@ from typing import Any, SupportsIndex
 
 from ..core import events
 
-__all__ = ["END", "Layouts", "packed_with_care", "unpacked"]
+__all__ = ["END", "Layouts", "beginning", "layout", "packed_with_care", "unpacked"]
 
 END = b'"}\n'
 _MAX_KNOWN = 1_000
@@ -31,9 +31,18 @@ class Layouts(dict[tuple[str, ...], Layout]):
     def __missing__(self, names: tuple[str, ...]) -> Layout:
         if len(self) >= _MAX_KNOWN:
             self.clear()
-        told = json.dumps([str(name) for name in names], separators=(",", ":"))
-        head = f'{{"k":"{events.METRIC}","n":{told},"b":"'.encode()
-        return self.setdefault(names, (head, _struct(len(names)).pack))
+        return self.setdefault(names, (beginning(names), _struct(len(names)).pack))
+
+
+def beginning(names: Iterable[str]) -> bytes:
+    """The line up to its packed numbers, which ``END`` follows."""
+    told = json.dumps([str(name) for name in names], separators=(",", ":"))
+    return f'{{"k":"{events.METRIC}","n":{told},"b":"'.encode()
+
+
+def layout(count: int) -> str:
+    """Time, step and ``count`` values, as ``struct`` writes it."""
+    return f"dq{count}d"
 
 
 def packed_with_care(
@@ -64,4 +73,4 @@ def unpacked(event: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _struct(count: int) -> struct.Struct:
-    return struct.Struct(f"<dq{count}d")
+    return struct.Struct("<" + layout(count))

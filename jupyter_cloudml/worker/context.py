@@ -34,17 +34,19 @@ class JobContext:
     flush: Callable[[], None] = lambda: None
 
 
-_current: list[JobContext] = []
+_current: JobContext | None = None
 
 
 def current() -> JobContext | None:
     """The job of this process; None at home."""
-    return _current[-1] if _current else None
+    return _current
 
 
 def enter(context: JobContext) -> None:
-    _current.append(context)
+    global _current
+    _current = context
 
 
 def leave() -> None:
-    _current.pop()
+    global _current
+    _current = None

@@ -77,6 +77,7 @@ def run_job(
     env: dict[str, str] | None = None,
     environ: dict[str, str] | None = None,
     lease: Lease | None = None,
+    has_agent: bool = False,
     is_prepared: bool = False,
 ) -> int:
     """Run the job in ``folder`` and return its exit code: 0 succeeded, 1 failed, 130 cancelled.
@@ -85,8 +86,8 @@ def run_job(
     first the result manifest at once as a whole, then the executed cell, the ``result`` event, the final state. Never
     raises what the cell raises. ``env`` is set over all else (the launcher's devices, ranks, addresses); ``secrets`` are
     set in the environment and replaced by ``***NAME***`` in everything that is journalled. ``environ`` are variables of
-    the submitter that lie on no disk (None: they are in this process's environment). ``is_prepared``: this interpreter is
-    the one of the job's own packages (``run_and_exit`` sees to that).
+    the submitter that lie on no disk (None: they are in this process's environment). ``has_agent``: see `Handover`.
+    ``is_prepared``: this interpreter is the one of the job's own packages (``run_and_exit`` sees to that).
 
     Raises:
         Unavailable: the job runs already in another process, or the disk refuses; nothing was started.
@@ -102,6 +103,7 @@ def run_job(
                 secrets=secrets or {},
                 env=env or {},
                 environ=environ,
+                has_agent=has_agent,
                 is_prepared=is_prepared,
             )
             return EXIT_CODES[job.run(shell)]
@@ -131,6 +133,7 @@ def run_and_exit(folder: Path | str, told: Handover, *, shell: Shell | None = No
             env=told.env,
             environ=told.environ,
             lease=lease,
+            has_agent=told.has_agent,
             is_prepared=told.is_prepared,
         )
     leave_process(code)
@@ -146,6 +149,7 @@ class _Job:
     secrets: dict[str, str]
     env: dict[str, str]
     environ: dict[str, str] | None = field(repr=False)
+    has_agent: bool
     is_prepared: bool
     redactor: Redactor = field(init=False)
     outlet: JournalOutlet = field(init=False)
@@ -155,6 +159,8 @@ class _Job:
         self.redactor = Redactor(self.secrets)
         self.background = Background()
         self.outlet = JournalOutlet(self.writer, self.redactor, self.background)
+        if self.has_agent:
+            self.writer.keep_tail(self.background.every)
 
     def run(self, shell: Shell | None) -> JobState:
         self.writer.append(

@@ -32,7 +32,7 @@ def log(step: int | None = None, **metrics: Any) -> None:
     Raises:
         BadInput: a value is no number, or ``step`` no whole number.
     """
-    job = context._current[-1] if context._current else None
+    job = context._current
     if job is None:
         print(*(f"{name}={value}" for name, value in metrics.items()))
         return

@@ -1,6 +1,8 @@
 """What tracking costs a CPU training loop, and one call of ``cloudml.log`` and ``mlflow.log_metric``.
 
-The loop runs on one thread on both sides: OpenMP's barriers make two threads on a busy machine slower by a hundred times.
+Two loops, each logging three metrics in every step. The bound is for the one in which a step takes so long that plain MLflow
+(synchronous, SQLite), measured in the same run, leaves about 0.44 of the speed, as in the issue that sets the bound; the
+other's steps are less than half as long, so that what a call costs shows. A loop runs on one thread on both sides: OpenMP's barriers make two threads on a busy machine slower by a hundred times.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from .kernel import Kernel, agent_ended, wait_for_warmth
 
 BLOCKS = 100
 PAIRS = 7
+BATCHES = {"training: tracked loop": 96, "training: tracked loop of short steps": 32}
 LOOP = """
 import os
 import statistics
@@ -26,7 +29,7 @@ torch.set_num_threads(1)
 net = nn.Sequential(
     nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10)
 )
-images, labels = torch.rand(32, 1, 16, 16), torch.randint(0, 10, (32,))
+images, labels = torch.rand({batch}, 1, 16, 16), torch.randint(0, 10, ({batch},))
 net(images)
 optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
 def step(number):
@@ -48,6 +51,15 @@ for block in range({blocks}):
     os.write(theirs, b"x")
 print(costs)
 """
+PLAIN_LOG = "mlflow.log_metrics(dict(loss=loss.item(), lr=0.01, epoch=1.0), step=number)"
+PLAIN = (
+    """
+import mlflow
+mlflow.set_tracking_uri("sqlite:///loop.db")
+mlflow.start_run()
+"""
+    + LOOP
+)
 TRACKED = "import jupyter_cloudml as cloudml" + LOOP
 LOG = "cloudml.log(loss=loss.item(), lr=0.01, epoch=1.0, step=number)"
 CALL = """
@@ -90,35 +102,34 @@ def main() -> None:
         with agent_ended(home) as data, Kernel(home, cwd=folder) as kernel:
             kernel.execute("%load_ext jupyter_cloudml")
             wait_for_warmth(data)
-            loop(kernel, folder)
+            for bench, batch in BATCHES.items():
+                loop(kernel, folder, bench, batch)
             calls(kernel, folder)
 
 
-def loop(kernel: Kernel, folder: Path) -> None:
+def loop(kernel: Kernel, folder: Path, bench: str, batch: int) -> None:
     """The median of several pairs: where its memory lies makes one process 3 % faster than another all its life."""
-    pairs = [pair(kernel, folder) for _ in range(PAIRS)]
+    pairs = [pair(kernel, folder, batch) for _ in range(PAIRS)]
     ratios = [bare / tracked for bare, tracked in pairs]
     middle = sorted(pairs, key=lambda costs: costs[0] / costs[1])[PAIRS // 2]
     report(
-        "training: tracked loop",
+        bench,
         1 / middle[1],
         1 / middle[0],
         unit="steps/s",
-        at_least=0.98,
+        at_least=0.98 if bench == next(iter(BATCHES)) else None,
         bound_on="ratio",
         blocks=BLOCKS,
         all_ratios=[round(ratio, 4) for ratio in ratios],
+        plain_mlflow=round(middle[0] / plain(folder, batch), 4),
     )
 
 
-def pair(kernel: Kernel, folder: Path) -> tuple[float, float]:
+def pair(kernel: Kernel, folder: Path, batch: int) -> tuple[float, float]:
     """Seconds of a step, bare and tracked. Both train at the same time, twenty steps each in turn, so that a busy minute
     hits both; never two at once."""
-    turns = ("bare", "tracked")
-    for name in turns:
-        (folder / name).unlink(missing_ok=True)
-        os.mkfifo(folder / name)
-    common = {"folder": str(folder), "blocks": BLOCKS}
+    turns = _turns(folder)
+    common = {"folder": str(folder), "blocks": BLOCKS, "batch": batch}
     script = LOOP.format(log="loss.item()", turns=turns, **common)
     with ThreadPoolExecutor(1) as pool:
         bare = pool.submit(run_python, script, cwd=folder)
@@ -131,6 +142,29 @@ def pair(kernel: Kernel, folder: Path) -> tuple[float, float]:
         os.close(begin)
     tracked = json.loads(kernel.execute("print(costs)").text)
     return median(json.loads(bare.result())), median(tracked)
+
+
+def plain(folder: Path, batch: int) -> float:
+    """Seconds of a step with MLflow's own synchronous logging; always its turn."""
+    mine, _ = _turns(folder)
+    script = PLAIN.format(
+        log=PLAIN_LOG, folder=str(folder), turns=(mine, mine), blocks=BLOCKS // 10, batch=batch
+    )
+    begin = os.open(folder / mine, os.O_RDWR)
+    os.write(begin, b"x")
+    try:
+        return median(json.loads(run_python(script, cwd=folder).splitlines()[-1]))
+    finally:
+        os.close(begin)
+
+
+def _turns(folder: Path) -> tuple[str, str]:
+    """The named pipes, made anew, that the two processes pass each other the turn with."""
+    turns = ("bare", "tracked")
+    for name in turns:
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
+    return turns
 
 
 def calls(kernel: Kernel, folder: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from ...core.config_files import parse_options
@@ -19,6 +20,7 @@ from ...core.spec import JobSpec
 from ...core.states import JobState
 from ...journal.home import DataHome
 from ...journal.lease import lease_holder
+from ...journal.metric_tail import settle_dead
 from ...journal.paths import JobPaths
 from ...journal.reader import MAX_BYTES, JournalReader
 from ..port import UNKNOWN, Launcher, Status
@@ -111,6 +113,7 @@ class LocalTarget:
             if stat is None:
                 raise Unavailable(f"process {held.pid} ended before it could begin")
             ref = LocalRef(pid=held.pid, starttime=stat.starttime, job_id=request.job_id)
+            _settle(paths)
             offset = _size(paths)
             write_start(paths, Start(token=token, ref=ref, offset=offset))
             held.release()
@@ -130,6 +133,8 @@ class LocalTarget:
             is_running(parsed.pid, parsed.starttime) or lease_holder(paths.lease()) is not None
         )
         exit_code = None if is_alive else self._launcher.exit_code(parsed.pid)
+        if not is_alive and end is None:
+            _settle(paths)
         watch = self._watch(ref, paths, begin)
         watch.read(end)
         return status_from(
@@ -191,6 +196,13 @@ def _one_line(error: Mapping[str, str] | None) -> str:
     if not error:
         return ""
     return f"{error.get('type', 'Error')}: {error.get('message', '')}".splitlines()[0]
+
+
+def _settle(paths: JobPaths) -> None:
+    """The metrics of a worker that died come into its journal; where the disk refuses, at a later look."""
+    for journal in paths.all_journals():
+        with suppress(OSError):
+            settle_dead(journal)
 
 
 def _size(paths: JobPaths) -> int:

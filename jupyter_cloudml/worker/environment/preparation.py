@@ -49,7 +49,8 @@ class Handover:
     """What a worker was told beyond its folder. Its values go on through a pipe, never over a disk or a command line.
 
     ``environ`` are variables of the submitter's environment that are on no disk; None: this process has them already.
-    ``held`` are descriptors (of slots) that stay open for as long as the process lives.
+    ``held`` are descriptors (of slots) that stay open for as long as the process lives. ``has_agent``: an agent on this
+    machine sees to the journal when the process dies (`JournalWriter.keep_tail`).
     """
 
     rank: int = 0
@@ -57,6 +58,7 @@ class Handover:
     env: dict[str, str] = field(default_factory=dict)
     environ: dict[str, str] | None = field(default=None, repr=False)
     held: tuple[int, ...] = ()
+    has_agent: bool = False
     is_prepared: bool = False
 
     @classmethod
@@ -75,6 +77,7 @@ class Handover:
             "env": self.env,
             "environ": self.environ,
             "held": list(self.held),
+            "has_agent": self.has_agent,
         }
 
 
