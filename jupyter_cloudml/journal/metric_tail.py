@@ -25,14 +25,16 @@ from typing import Any
 
 from .metric_lines import END, beginning, layout
 
-SETTLE_S = 0.1
+SETTLE_S = 0.25
 SIZE = 64 * 1024
 
 _BASE = struct.Struct("<q")
 _SETTLED = -1
 _NUMBER = struct.Struct("<H")
 _DEFINITION = 0xFFFF
-_DEFINED = struct.Struct("<HHHH")  # _DEFINITION, number, bytes of the line's beginning, how many names
+_DEFINED = struct.Struct(
+    "<HHHH"
+)  # _DEFINITION, number, bytes of the line's beginning, how many names
 _DONE = b"\x01"
 
 AppendMetrics = Callable[[Mapping[str, Any], int], None]
@@ -77,8 +79,9 @@ class MetricTail:
 
         Flat on purpose, see ``JournalWriter.append_metrics``.
         """
+        free = self._free
         try:
-            begin = self._free.pop()
+            begin = free.pop()
         except IndexError:
             return self._otherwise(metrics, step)
         try:
@@ -96,7 +99,7 @@ class MetricTail:
             if not isinstance(exc, Exception):
                 raise
         finally:
-            self._free.append(begin)
+            free.append(begin)
         return self._otherwise(metrics, step)
 
     def _define(self, names: tuple[str, ...], begin: int) -> tuple[int, _Slot]:
@@ -152,7 +155,7 @@ class MetricTail:
 
     def close(self) -> None:
         """Keep nothing any more, and remove the file where all that it held stands in the journal."""
-        self._free.clear()
+        self._free = []  # a new one: who is in the middle of an append gives back to the old one
         if not self._known:
             self._path.unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
+import importlib
 import os
 import pickle
 import random
@@ -139,10 +140,21 @@ def apply_options(state: dict[str, Any]) -> None:
         _apply_decimal(state["decimal"])
     manner.apply(state.get("manner", {}))
     for name in PACKAGES:
-        if name in sys.modules:
-            apply_package(name, sys.modules[name], state)
+        if name in sys.modules and (package := _whole(name)) is not None:
+            apply_package(name, package, state)
     if "warnings" in state:
         _apply_warnings(state["warnings"])
+
+
+def _whole(name: str) -> Any:
+    """The package ``name``; where another thread is importing it, when that is done. None when that fails."""
+    package = sys.modules[name]
+    if getattr(package.__spec__, "_initializing", False):
+        try:
+            return importlib.import_module(name)
+        except Exception:  # noqa: BLE001 - whoever imports it is told
+            return None
+    return package
 
 
 def apply_logging(state: dict[str, Any]) -> None:

@@ -17,13 +17,13 @@ Reader = Callable[[], bool]
 
 
 class Background:
-    """Runs until ``stop``. ``watch``, ``every`` and ``soon`` are safe from every thread.
+    """Runs until ``stop``. ``watch``, ``every`` and ``soon`` are safe from every thread and from signal handlers.
 
     Callbacks must not raise and must not block. A forked child has no such thread; it must not call in here.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._readers: dict[int, Reader] = {}
         self._due: list[tuple[float, Callable[[], None], float]] = []
         self._is_stopped = False

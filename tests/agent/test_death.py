@@ -16,6 +16,7 @@ from jupyter_cloudml.agent import nudge as agent_nudge
 from jupyter_cloudml.core.errors import Unavailable
 from jupyter_cloudml.core.states import JobState
 from jupyter_cloudml.journal.lease import lease_holder
+from jupyter_cloudml.journal.reader import JournalReader
 
 from .conftest import Place, is_alive, wait_until
 from .test_queue import blocked
@@ -119,6 +120,29 @@ def test_a_lost_worker_is_started_again_where_retries_are_left(
     )
     row = place.ended(job)
     assert (row.state, row.attempt) == (JobState.SUCCEEDED, 2)
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_what_a_killed_worker_logged_is_in_its_journal_once(
+    place: Place, tmp_path: Path, retries: int
+) -> None:
+    mark = tmp_path / "mark"
+    job = place.submit(
+        "import os, jupyter_cloudml as cloudml\n"
+        f"again = os.path.exists({str(mark)!r})\n"
+        "for step in range(700):\n"
+        "    cloudml.log(loss=0.5, step=1000 * again + step)\n"
+        f"if not again: open({str(mark)!r}, 'w'); os.kill(os.getpid(), 9)",
+        retries=retries,
+    )
+    state = place.ended(job).state
+    assert state is (JobState.SUCCEEDED if retries else JobState.LOST)
+    paths = place.home.job(job)
+    reader = JournalReader(paths.journal())
+    steps = [event["s"] for event in reader.read() if event["k"] == "metric"]
+    assert steps == [*range(700), *(range(1000, 1700) if retries else ())]
+    assert reader.damaged == 0
+    assert sorted(path.name for path in paths.journals.iterdir()) == ["0.jsonl", "agent.jsonl"]
 
 
 def test_of_agents_that_race_to_start_one_wins_and_the_others_leave_quietly(place: Place) -> None:

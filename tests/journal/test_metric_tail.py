@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_cloudml.core.errors import Unavailable
-from jupyter_cloudml.journal.metric_tail import SIZE, settle_dead, tail_of
+from jupyter_cloudml.journal.metric_tail import SETTLE_S, SIZE, settle_dead, tail_of
 from jupyter_cloudml.journal.reader import JournalReader, read_events
 from jupyter_cloudml.journal.writer import JournalWriter
 
@@ -50,7 +50,7 @@ class Clockwork:
         self.calls: list[Callable[[], None]] = []
 
     def every(self, seconds: float, call: Callable[[], None]) -> None:
-        assert 0 < seconds <= 0.1
+        assert seconds == SETTLE_S
         self.calls.append(call)
 
     def tick(self) -> None:

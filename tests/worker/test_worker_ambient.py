@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
+import importlib
 import logging
+import sys
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +117,33 @@ def test_the_history_has_cells_without_the_line_of_the_magic():
     call = "get_ipython().run_cell_magic('cloudtrain', '--on local', 'f(\\')\\')\\n')"
     assert ambient.cell_text(call) == "f(')')"
     assert ambient.cell_text("x = 1") == "x = 1"
+
+
+def test_a_package_that_another_thread_is_importing_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    (tmp_path / "slow_package.py").write_text("tell()\nwait()\nready = True\n")
+    monkeypatch.setattr(builtins, "tell", begun.set, raising=False)
+    monkeypatch.setattr(builtins, "wait", lambda: go_on.wait(30), raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(ambient, "PACKAGES", {"slow_package": ()})
+    applied: list[bool] = []
+    monkeypatch.setattr(
+        ambient, "apply_package", lambda _name, package, _state: applied.append(package.ready)
+    )
+    importing = threading.Thread(target=importlib.import_module, args=("slow_package",))
+    applying = threading.Thread(target=ambient.apply_options, args=({},))
+    try:
+        importing.start()
+        assert begun.wait(30)
+        applying.start()
+        applying.join(0.1)
+        assert applying.is_alive()
+        assert not applied
+    finally:
+        go_on.set()
+        importing.join()
+        applying.join()
+        sys.modules.pop("slow_package", None)
+    assert applied == [True]
