@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import site
 import sys
-import sysconfig
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
+
+from ..core.installed import is_installed
 
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "build", "dist"})
 _NEVER = frozenset({"__main__", "__mp_main__", "builtins", "jupyter_cloudml"})
@@ -50,12 +50,11 @@ def modules(
     loaded = sys.modules if loaded is None else loaded
     tops = {name.partition(".")[0] for name in (*imports, *loaded)} - _NEVER - set(exclude) - {""}
     tops -= sys.stdlib_module_names
-    installed = _installed_folders()
     found = {name: _origin(name, loaded, path) for name in sorted(tops)}
     return {
         name: _local_module(name, origin)
         for name, origin in found.items()
-        if origin is not None and not any(origin.is_relative_to(folder) for folder in installed)
+        if origin is not None and not is_installed(str(origin))
     }
 
 
@@ -74,13 +73,6 @@ def _origin(name: str, loaded: Mapping[str, ModuleType], path: list[str] | None)
         return None
     resolved = Path(origin).resolve()
     return resolved if resolved.exists() else None
-
-
-def _installed_folders() -> list[Path]:
-    paths = sysconfig.get_paths()
-    folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders |= {*site.getsitepackages(), site.getusersitepackages()}
-    return [Path(folder).resolve() for folder in folders]
 
 
 def _local_module(name: str, origin: Path) -> LocalModule:

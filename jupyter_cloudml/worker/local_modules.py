@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import enum
 import functools
-import site
 import sys
-import sysconfig
 from collections import deque
 from collections.abc import Iterable
 from types import FunctionType, ModuleType
 from typing import Any
+
+from ..core.installed import is_installed
 
 PREFIX = "module "
 """Before the module's name: the name under which a state travels among the values. No cell can have such a name."""
@@ -45,7 +45,7 @@ def is_local(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     if not isinstance(file, str) or module.__name__.partition(".")[0] in _NEVER:
         return False
-    return _is_local_file(file)
+    return not is_installed(file)
 
 
 def state_of(module: ModuleType) -> dict[str, Any]:
@@ -64,10 +64,14 @@ def state_of(module: ModuleType) -> dict[str, Any]:
 
 
 def restore(module: ModuleType, state: dict[str, Any]) -> None:
-    """Make ``module`` have ``state``: what has another value is bound anew, the rest is not touched."""
+    """Make ``module`` have ``state``: what has another value is bound anew, the rest is not touched.
+
+    A module that refuses a name (one whose class has a ``__setattr__`` of its own) keeps what it has.
+    """
     for name, value in state["globals"].items():
         if vars(module).get(name, module) is not value:
-            setattr(module, name, value)
+            with contextlib.suppress(AttributeError, TypeError):
+                setattr(module, name, value)
     for kind, attributes in state["classes"].items():
         found = getattr(module, kind, None)
         for name, value in attributes.items():
@@ -107,19 +111,6 @@ def _homes(value: Any) -> tuple[str, ...]:
         return (value.__name__,)
     kind = value if isinstance(value, _DEFINITIONS) else type(value)
     return (kind.__module__,) if isinstance(kind.__module__, str) else ()
-
-
-@functools.lru_cache(maxsize=4096)
-def _is_local_file(file: str) -> bool:
-    return not file.startswith(_installed_folders())
-
-
-@functools.lru_cache(maxsize=1)
-def _installed_folders() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    folders = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    folders |= {*site.getsitepackages(), site.getusersitepackages()}
-    return tuple(f"{folder}/" for folder in folders)
 
 
 def _plain_attributes(kind: type, budget: _Budget) -> dict[str, Any]:

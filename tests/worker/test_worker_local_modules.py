@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from jupyter_cloudml.capture.modules import modules
 from jupyter_cloudml.worker import ambient, local_modules
 
 SOURCE = """
@@ -53,6 +54,36 @@ def test_plain_data_is_state_and_nothing_else(module):
 
 def test_libraries_are_never_looked_at(module):
     assert list(local_modules.reached([json, pytest, module.scale])) == [module.__name__]
+
+
+def test_packages_of_another_environment_on_the_path_are_libraries(tmp_path, monkeypatch):
+    folder = tmp_path / "env" / "lib" / "python3" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "other_library.py").write_text("RATE = 1\n")
+    monkeypatch.syspath_prepend(str(folder))
+    library = importlib.import_module("other_library")
+    try:
+        assert not local_modules.reached([library])
+        assert not modules(["other_library"], loaded={})
+    finally:
+        sys.modules.pop("other_library")
+
+
+def test_a_module_that_refuses_names_keeps_what_it_has_and_takes_the_rest(module):
+    class Strict(type(module)):
+        def __setattr__(self, name, value):
+            if name == "cache":
+                raise AttributeError(f"{name} does not exist")
+            super().__setattr__(name, value)
+
+    state = local_modules.state_of(module)
+    before = module.cache
+    module.__class__ = Strict
+    local_modules.restore(
+        module, {**state, "globals": {**state["globals"], "cache": {}, "RATE": 7}}
+    )
+    assert module.RATE == 7
+    assert module.cache is before
 
 
 def test_changes_of_home_hold_in_the_cell_and_those_of_the_cell_at_home(run, module):
