@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import math
 from collections.abc import Mapping
@@ -110,7 +111,7 @@ def _read_back(path: Path, sink: Sink) -> Any:
     """What was written, as a lazy frame."""
     import polars as pl
 
-    place = f"{path}/**/*" if path.is_dir() else str(path)
+    place = glob.escape(str(path)) + ("/**/*" if path.is_dir() else "")
     is_hive = bool(sink.partition_by)
     if sink.format == PARQUET:
         return pl.scan_parquet(place, hive_partitioning=is_hive)

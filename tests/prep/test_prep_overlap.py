@@ -164,6 +164,48 @@ def test_names_that_look_like_patterns_are_those_of_one_file(prep, tmp_path, eng
 
 
 @pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_names_in_a_store_that_look_like_patterns_are_those_of_one_file(
+    s3_server, prep, tmp_path, monkeypatch, engine, suffix
+):
+    for name, value in s3_server.environ.items():
+        monkeypatch.setenv(name, value)
+    uri = f"s3://{s3_server.new_bucket()}/odd/"
+    for value, name in enumerate(["a[1]", "a1", "x*y", "xzy", "é (2)+[3]"]):
+        frame = pl.DataFrame({"n": [value]})
+        path = tmp_path / f"{name}.{suffix}"
+        {"parquet": frame.write_parquet, "csv": frame.write_csv, "jsonl": frame.write_ndjson}[
+            suffix
+        ](path)
+        store, key = open_store(f"{uri}{path.name}")
+        store.put(key, path)
+    words = {"sources": {"t": uri}, "outputs": ("x",), "engine": engine}
+    made = prep("SELECT n FROM t ORDER BY n", **words)["x"]
+    assert made.frame["n"].to_list() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("engine", "format_"),
+    [
+        *(("polars", kind) for kind in ("parquet", "csv", "jsonl", "arrow")),
+        *(("duckdb", kind) for kind in ("parquet", "csv", "jsonl")),
+    ],
+)
+@pytest.mark.parametrize("partition_by", [(), ("city",)])
+def test_the_profile_of_a_sink_that_looks_like_a_pattern_is_its_own(
+    prep, trips, tmp_path, engine, format_, partition_by
+):
+    ending = "/" if partition_by else f".{format_}"
+    words = {"engine": engine, "sources": {"t": str(trips)}, "partition_by": partition_by}
+    words["format"] = format_
+    rows = {}
+    for name, code in (("out1", "SELECT * FROM t LIMIT 7"), ("out[1]", "SELECT * FROM t LIMIT 5")):
+        made = prep(code, sinks={"result": f"{tmp_path}/{name}{ending}"}, **words)
+        rows[name] = made["result"].profile.rows
+    assert rows == {"out1": 7, "out[1]": 5}
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
 @pytest.mark.parametrize("format_", ["parquet", "csv", "jsonl", "arrow"])
 @pytest.mark.parametrize("partition_by", [(), ("city",)])
 def test_a_result_of_any_kind_may_be_replaced_by_the_next(

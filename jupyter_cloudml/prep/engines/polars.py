@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ...core.errors import BadInput, CloudMLError
+from ...core.uris import scheme_of
 from ...stores.open import storage_options
 from ..arrow import arrow_of
 from ..formats import CSV, JSONL, PARQUET
@@ -96,8 +97,20 @@ def scan(table: Table) -> Any:
 
 
 def _names(table: Table) -> list[str]:
-    """As Polars takes them: only of JSON lines are they always patterns."""
-    return table.patterns if table.format == JSONL else table.places
+    """As Polars takes them: only of JSON lines are they always patterns, and in stores regular expressions."""
+    if table.format != JSONL:
+        return table.places
+    if scheme_of(table.files[0].uri) == "file":
+        return table.patterns
+    return [_itself_alone(place) for place in table.places]
+
+
+def _itself_alone(place: str) -> str:
+    """A pattern of Polars for one object of a store: what has no wild card is none, the others are regular expressions in
+    which it has escaped nothing but dots."""
+    if not re.search(r"[*?\[]", place):
+        return place
+    return re.sub(r"[^\w/.:% -]", lambda found: f"[\\x{{{ord(found[0]):x}}}]", place)
 
 
 def _scan(kind: str, places: Sequence[str], table: Table) -> Any:

@@ -109,15 +109,15 @@ class Objects:
                 shutil.rmtree(old, ignore_errors=True)
 
     def _adopt(self, root: str, info: ObjectInfo, file: Path, target: Path) -> None:
-        """Give a whole file its names, ``target`` first (what a view has is not evicted), then say which object it is."""
+        """Give a whole file its names, then say which object it is."""
         with disk_errors(file):
             digest = _digest(file)
             path = self.layout.object(digest)
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file.chmod(0o444)
             if not (path.exists() and _digest(path) == digest and _link(path, target)):
-                _link(file, target)
-                self.space.move(file, path)
+                with self.space.moved(file, path):
+                    _link(path, target)
             mtime_ns = target.stat().st_mtime_ns
         entry: dict[str, Any] = {"uri": f"{root}/{info.key}", "etag": info.etag, "digest": digest}
         write_json(self.layout.entry(identity(root, info.key)), {**entry, "mtime_ns": mtime_ns})

@@ -62,7 +62,7 @@ class Space:
     def arrived(self, folder: Path) -> Path:
         """The room at its new place, once all bytes are in it: from now on it counts what it still holds.
 
-        So a file that ``move`` makes an object of counts once at every instant, also when its process is killed.
+        So a file that ``moved`` makes an object of counts once at every instant, also when its process is killed.
         """
         settled = folder.with_suffix(".0")
         if settled != folder:
@@ -71,10 +71,16 @@ class Space:
                 folder.rename(settled)
         return settled
 
-    def move(self, file: Path, path: Path) -> None:
-        """Make an object of a file that has arrived, in one step for whoever reckons what is used."""
+    @contextlib.contextmanager
+    def moved(self, file: Path, path: Path) -> Iterator[None]:
+        """Make an object of a file that has arrived, in one step for whoever reckons what is used; and evict nothing while
+        the block gives it its other names.
+
+        The object comes first: a process that is killed in between leaves bytes that count, and that may be evicted.
+        """
         with locked(self.layout.space_lock):
             file.replace(path)
+            yield
 
     def _make_room(self, size: int) -> None:
         used = self.used()
