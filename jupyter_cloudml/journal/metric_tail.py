@@ -2,7 +2,7 @@
 
 Between two steps of a training loop the processor's caches are cold, and a ``write`` costs ten times what it costs in a
 benchmark. A record that lies in a mapped file outlives ``kill -9`` of its process just as well; it becomes a line of the
-journal within ``SETTLE_S``, before any later line of the same writer. Where the process died before, ``settle_dead`` makes
+journal within ``SETTLE_S``, before any later line of the same thread. Where the process died before, ``settle_dead`` makes
 it one: whoever notes the death calls that, and whoever opens the journal for writing.
 
 The file: ``base``, the size that the journal had when it held all earlier metrics (``_SETTLED``: nothing here is missing
@@ -19,7 +19,7 @@ import os
 import struct
 from binascii import hexlify
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,8 @@ class MetricTail:
 
     No lock, which would cost a third of ``append``: who pops from ``_free`` where the next record begins has the memory
     from there on, and who finds nothing there does not wait but goes another way (for metrics that is ``otherwise``).
+    An interrupt between two instructions can lose what was popped; ``reclaim`` finds it again. No code of the user's runs
+    meanwhile, but for a ``step`` that is no ``int``.
 
     Raises:
         OSError: (from making it) the disk has no room, or the file cannot be mapped.
@@ -75,14 +77,15 @@ class MetricTail:
 
     def append(self, metrics: Mapping[str, Any], step: int) -> None:
         """Keep one record. ``otherwise`` gets it where there is no room for it, where a value is no plain number, and
-        where it comes in the middle of another (from a thread, a signal handler, or a value's own ``__float__``).
+        where it comes in the middle of another (from a thread or a signal handler).
 
         Flat on purpose, see ``JournalWriter.append_metrics``.
         """
         free = self._free
         try:
+            values = [*map(float, metrics.values())]
             begin = free.pop()
-        except IndexError:
+        except Exception:  # noqa: BLE001 - a value's own ``__float__`` may raise anything; ``otherwise`` tells
             return self._otherwise(metrics, step)
         try:
             slot = self._known.get(tuple(metrics))
@@ -91,7 +94,7 @@ class MetricTail:
                 self._known[tuple(metrics)] = slot
             pack, number, size = slot
             if begin + size <= SIZE:
-                pack(self._memory, begin, number, self._clock(), step, *metrics.values(), True)
+                pack(self._memory, begin, number, self._clock(), step, *values, True)
                 begin += size
                 return None
         except BaseException as exc:
@@ -121,17 +124,27 @@ class MetricTail:
         """Whether the journal may lack something that is here."""
         return bool(self._known)
 
-    def take(self) -> list[bytes] | None:
-        """The lines of all records; until ``settled`` or ``give_back`` nothing is kept. None when there are none, and
-        in the middle of an ``append`` or of another ``take``.
+    def take(self) -> bool:
+        """Take all records, for ``taken`` to tell; until ``settled`` or ``give_back`` nothing is kept. False when there
+        are none, and in the middle of an ``append`` or of another ``take``.
         """
         if not self._known:
-            return None
+            return False
         try:
             self._taken = self._free.pop()
         except IndexError:
-            return None
-        return list(_lines(self._memory[_BASE.size : self._taken]))
+            return False
+        return True
+
+    def reclaim(self) -> None:
+        """``take`` where an interrupt lost the place: nobody has been in the middle of anything for long enough."""
+        self._free = []
+        self._taken = _BASE.size + _read(self._memory[_BASE.size :])[1]
+
+    @property
+    def taken(self) -> list[bytes]:
+        """What was taken, as lines of the journal."""
+        return _read(self._memory[_BASE.size : self._taken])[0]
 
     def settled(self, base: int) -> None:
         """What was taken stands in the journal, which is ``base`` bytes long now. Safe to repeat."""
@@ -184,7 +197,7 @@ def settle_dead(journal: Path) -> int:
             return 0
         content = os.pread(fd, SIZE, 0)
         (base,) = _BASE.unpack_from(content) if len(content) > _BASE.size else (_SETTLED,)
-        lines = list(_lines(content[_BASE.size :])) if base >= 0 else []
+        lines = _read(content[_BASE.size :])[0] if base >= 0 else []
         lacking = _lacking(journal, base, lines) if lines else []
         if lacking:
             _append(journal, lacking)
@@ -218,9 +231,10 @@ def _append(journal: Path, lines: list[bytes]) -> None:
             rest = rest[os.write(file.fileno(), rest) :]
 
 
-def _lines(records: bytes) -> Iterator[bytes]:
-    """The journal's lines of the records that are whole; a kill can leave the last one unfinished."""
+def _read(records: bytes) -> tuple[list[bytes], int]:
+    """The journal's lines of the records that are whole, and where these end; a kill can leave the last one unfinished."""
     layouts: dict[int, tuple[bytes, int]] = {}
+    lines = []
     at = 0
     with contextlib.suppress(struct.error, LookupError):
         while (number := _NUMBER.unpack_from(records, at)[0]) != 0:
@@ -230,11 +244,13 @@ def _lines(records: bytes) -> Iterator[bytes]:
             else:
                 head, length = layouts[number]
                 begin = at + _NUMBER.size
-            at = begin + length + len(_DONE)
-            if records[begin + length : at] != _DONE:
-                return
-            body = records[begin : begin + length]
+            end = begin + length
+            if records[end : end + len(_DONE)] != _DONE:
+                break
+            body = records[begin:end]
             if number == _DEFINITION:
                 layouts[defined] = body, struct.calcsize("<" + layout(names))
             else:
-                yield head + hexlify(body) + END
+                lines.append(head + hexlify(body) + END)
+            at = end + len(_DONE)
+    return lines, at

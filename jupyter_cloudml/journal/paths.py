@@ -46,7 +46,7 @@ class JobPaths:
         return self.root / "journal"
 
     def journal(self, rank: int | str = MAIN_RANK) -> Path:
-        """The journal of a worker rank; rank 0 is the main one."""
+        """The journal of a worker rank; rank 0 is the main one. Beside it lies, for a while, ``metric_tail.tail_of`` it."""
         return self.journals / f"{rank}.jsonl"
 
     @property

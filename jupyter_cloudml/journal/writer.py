@@ -20,11 +20,13 @@ from .metric_lines import END, Layouts, packed_with_care
 from .metric_tail import SETTLE_S, AppendMetrics, MetricTail, settle_dead, tail_of
 
 _Every = Callable[[float, Callable[[], None]], None]
+_PATIENCE, _PAUSE_S = 20, 0.005
 _SPOILED = b"!\n"  # ends a line that was refused half-way so that no reader takes it for whole
 
 
 class JournalWriter:
-    """Appends events to one journal; one ``os.write`` each, so ``kill -9`` loses none that ``append`` acknowledged.
+    """Appends events to one journal; ``kill -9`` loses none that ``append`` acknowledged: each is one ``os.write``, or a
+    metric in the mapped tail (``keep_tail``).
 
     Safe from many threads, from signal handlers, and in forked children. A torn last line of a killed predecessor is
     ended first, and the metrics in its tail come into the journal. A file has one writer process at a time. Opening makes
@@ -56,6 +58,7 @@ class JournalWriter:
         self._torn = b""
         self._tail: MetricTail | None = None
         self._is_unsure = False
+        self._is_missed = False
         self._every: _Every | None = None
         self._is_timed = False
         self._is_quick = False
@@ -99,8 +102,8 @@ class JournalWriter:
         """Metrics came: when the next ones come before the next ``_tick``, they go into the tail."""
         with self._lock:
             if not self._is_timed:
-                self._is_timed = True
                 every(SETTLE_S, self._tick)
+                self._is_timed = True
             if self._is_quick and self._tail is None:
                 self._tail = self._new_tail()
             if self._is_quick and self._tail is not None:
@@ -119,29 +122,50 @@ class JournalWriter:
             self._every = None
             return None
 
+    def settle(self) -> None:
+        """Every metric until now comes into the journal now; called when the user's code is over.
+
+        Raises:
+            Unavailable: the disk refuses; nothing is lost, and ``close`` leaves it to ``settle_dead``.
+        """
+        for _ in range(_PATIENCE):
+            with self._lock:
+                if self._settle():
+                    return
+            time.sleep(_PAUSE_S)
+        with self._lock:
+            self._settle(is_lost=True)
+
     def _tick(self) -> None:
-        """The tail comes into the journal. With nothing new in it, or a disk that refuses, metrics are written at once
-        again: a cell that logs every second should not wait, and one on a full disk should hear of it.
+        """With nothing new in the tail, or a disk that refuses, metrics are written at once again: a cell that logs every
+        second should not wait, and one on a full disk should hear of it.
         """
         with self._lock:
-            self._is_quick = self._tail is not None and self._tail.has_records
+            is_quick = self._tail is not None and self._tail.has_records
             try:
-                self._settle()
+                self._is_missed = not self._settle(is_lost=self._is_missed)
             except Unavailable:
-                self._is_quick = False
-            if not self._is_quick:
+                is_quick = False
+            self._is_quick = is_quick
+            if not is_quick:
                 self.append_metrics = self._append_metrics
 
-    def _settle(self) -> None:
-        """What the tail has comes into the journal: once, also where an error or an interrupt came in between."""
+    def _settle(self, *, is_lost: bool = False) -> bool:
+        """What the tail has comes into the journal: once, also where an error or an interrupt came in between.
+
+        False where another thread, or what this one interrupted, is in the middle of a record: microseconds, or an interrupt
+        has lost the tail's place, which ``is_lost`` finds again.
+        """
         tail = self._tail
-        lines = None if tail is None else tail.take()
-        if tail is None or lines is None:
-            return
+        if tail is None or not tail.has_records:
+            return True
         size = -1
         try:
-            if self._is_unsure:
-                lines = tail.lacking(self.path, lines)
+            if not tail.take():
+                if not is_lost:
+                    return False
+                tail.reclaim()
+            lines = tail.lacking(self.path, tail.taken) if self._is_unsure else tail.taken
             self._is_unsure = True
             if lines:
                 self._put(b"".join(lines))
@@ -156,6 +180,7 @@ class JournalWriter:
             if isinstance(exc, OSError):
                 raise unavailable(self.path, exc) from exc
             raise
+        return True
 
     def _write(self, line: bytes) -> None:
         with self._lock:
@@ -185,12 +210,11 @@ class JournalWriter:
 
         Metrics that the disk has no room for stay in the tail, for ``settle_dead``.
         """
+        with contextlib.suppress(Unavailable):
+            self.settle()
         with self._lock:
-            tail = self._tail
-            if tail is not None:
-                with contextlib.suppress(Unavailable):
-                    self._settle()
-                tail.close()
+            if self._tail is not None:
+                self._tail.close()
             self._forget_tail()
             fd, self._fd = self._fd, -1
             if fd >= 0:

@@ -140,16 +140,16 @@ def apply_options(state: dict[str, Any]) -> None:
         _apply_decimal(state["decimal"])
     manner.apply(state.get("manner", {}))
     for name in PACKAGES:
-        if name in sys.modules and (package := _whole(name)) is not None:
+        if (package := _whole(name)) is not None:
             apply_package(name, package, state)
     if "warnings" in state:
         _apply_warnings(state["warnings"])
 
 
 def _whole(name: str) -> Any:
-    """The package ``name``; where another thread is importing it, when that is done. None when that fails."""
-    package = sys.modules[name]
-    if getattr(package.__spec__, "_initializing", False):
+    """The package ``name`` if it is imported; where another thread is at that, when it is done. None when that fails."""
+    package = sys.modules.get(name)
+    if getattr(getattr(package, "__spec__", None), "_initializing", False):
         try:
             return importlib.import_module(name)
         except Exception:  # noqa: BLE001 - whoever imports it is told

@@ -17,7 +17,7 @@ Reader = Callable[[], bool]
 
 
 class Background:
-    """Runs until ``stop``. ``watch``, ``every`` and ``soon`` are safe from every thread and from signal handlers.
+    """Runs until ``stop``; what comes later is not called. ``watch``, ``every`` and ``soon`` are safe from every thread and from signal handlers.
 
     Callbacks must not raise and must not block. A forked child has no such thread; it must not call in here.
     """
@@ -54,8 +54,10 @@ class Background:
         self._is_stopped = True
         self._wake()
         self._ended.acquire()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        with self._lock:
+            ends, self._wake_read, self._wake_write = (self._wake_read, self._wake_write), -1, -1
+        for end in ends:
+            os.close(end)
 
     def _add(self, at: float, call: Callable[[], None], again: float) -> None:
         with self._lock:
@@ -63,10 +65,13 @@ class Background:
         self._wake()
 
     def _wake(self) -> None:
-        try:
-            os.write(self._wake_write, b"x")
-        except BlockingIOError:
-            return  # it is being woken already
+        with self._lock:
+            if self._wake_write < 0:
+                return
+            try:
+                os.write(self._wake_write, b"x")
+            except BlockingIOError:
+                return  # it is being woken already
 
     def _run(self) -> None:
         try:

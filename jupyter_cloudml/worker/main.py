@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import socket
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..core import events
-from ..core.errors import CloudMLError, Corrupt, FarSideError, RuntimeExceeded
+from ..core.errors import CloudMLError, Corrupt, FarSideError, RuntimeExceeded, Unavailable
 from ..core.spec import JobSpec
 from ..core.states import JobState
 from ..journal.atomic import read_json
@@ -335,6 +336,8 @@ class _Job:
                     return self._run_source(spec, shell, decoded), felt_before
             finally:
                 self.background.stop()
+                with contextlib.suppress(Unavailable):
+                    self.writer.settle()
                 sampler.last()
 
     def _run_source(self, spec: JobSpec, shell: Shell, decoded: Decoded) -> CellRun:

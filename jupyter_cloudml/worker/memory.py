@@ -22,6 +22,7 @@ from ..core.states import JobState
 from ..journal.writer import JournalWriter
 
 EVERY_S = 0.2
+_STANDS_S = 1.0
 _SHARE = 20  # at most one twentieth of a core
 _PROC = Path("/proc")
 _BOOT = """\
@@ -81,6 +82,7 @@ def _end(worker: int, alive: int, listen: int, used: int, memory_mib: int, journ
     death, so nobody can take the death for a loss.
     """
     signal.pidfd_send_signal(alive, signal.SIGSTOP)
+    _wait_until_it_stands(worker)
     family = [pid for pid in tree(worker) if pid != worker]
     if select.select([listen], [], [], 0)[0]:
         signal.pidfd_send_signal(alive, signal.SIGCONT)
@@ -97,6 +99,20 @@ def _end(worker: int, alive: int, listen: int, used: int, memory_mib: int, journ
             os.kill(pid, signal.SIGKILL)
     signal.pidfd_send_signal(alive, signal.SIGKILL)
     return True
+
+
+def _wait_until_it_stands(worker: int) -> None:
+    """A thread in the middle of a write ends that first. A disk that takes longer than ``_STANDS_S`` is not waited for."""
+    deadline = time.monotonic() + _STANDS_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            states = [
+                path.read_text("utf-8", "replace").rpartition(")")[2].split()[0]
+                for path in (_PROC / str(worker) / "task").glob("*/stat")
+            ]
+            if all(state in "TtZX" for state in states):
+                return
+        time.sleep(0.002)
 
 
 def exceeded(used: int, memory_mib: int) -> MemoryExceeded:

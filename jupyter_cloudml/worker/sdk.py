@@ -1,6 +1,7 @@
 """What a cell says to its job: ``log``, ``progress``, ``checkpoint``, ``params``, ``rank``. At home they just print.
 
-Every call is an append to the job's journal: microseconds, and durable against a kill of the worker when it returns.
+Every call is an append to the job's journal, or to its mapped tail: microseconds, and durable against a kill of the worker
+when it returns.
 """
 
 from __future__ import annotations

@@ -11,11 +11,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jupyter_cloudml.core.errors import Unavailable
-from jupyter_cloudml.journal.metric_tail import SETTLE_S, SIZE, settle_dead, tail_of
+from jupyter_cloudml.journal.metric_tail import SETTLE_S, SIZE, MetricTail, settle_dead, tail_of
 from jupyter_cloudml.journal.reader import JournalReader, read_events
 from jupyter_cloudml.journal.writer import JournalWriter
 
@@ -247,26 +248,61 @@ def test_signal_handlers_and_threads_that_log_lose_and_double_nothing(
     assert sorted(steps(path)) == wanted
 
 
-@pytest.mark.parametrize("at", ["write", "settled"])
+@pytest.mark.parametrize("at", ["write", "taken", "settled"])
 def test_an_interrupt_while_the_tail_is_written_doubles_nothing(
     path: Path, writer: JournalWriter, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    owner, name = (os, "write") if at == "write" else (type(writer._tail), "settled")
-    real = getattr(owner, name)
+    owner, name = (os, at) if at == "write" else (MetricTail, at)
+    real = vars(owner)[name]
 
-    def interrupted(*args: object) -> None:
+    def interrupted(*args: Any) -> None:
         monkeypatch.undo()
-        real(*args)
+        if at != "taken":
+            real(*args)
         writer.append_metrics({"handler": 1.0}, 7)
         raise KeyboardInterrupt
 
     writer.append_metrics({"loss": 1.0}, 0)
-    monkeypatch.setattr(owner, name, interrupted)
+    monkeypatch.setattr(owner, name, property(interrupted) if at == "taken" else interrupted)
     with pytest.raises(KeyboardInterrupt):
         writer.append("note", text="interrupted")
     writer.append_metrics({"loss": 1.0}, 1)
     writer.close()
     assert sorted(steps(path)) == [-2, -1, 0, 1, 7]
+
+
+def test_a_place_that_an_interrupt_lost_is_found_again(
+    path: Path, writer: JournalWriter, clockwork: Clockwork
+) -> None:
+    writer.append_metrics({"loss": 1.0}, 0)
+    assert writer._tail is not None
+    writer._tail._free.clear()  # as when a handler raises between the pop and the store
+    writer.append_metrics({"loss": 1.0}, 1)
+    assert steps(path) == [-2, -1, 1]
+    for _ in range(2):
+        clockwork.tick()
+    assert steps(path) == [-2, -1, 1, 0]
+    for step in (2, 3, 4):
+        writer.append_metrics({"loss": 1.0}, step)
+    writer._tail._free.clear()
+    writer.close()
+    assert steps(path) == [-2, -1, 1, 0, 2, 3, 4]
+    assert not tail_of(path).exists()
+
+
+def test_metrics_come_in_time_while_a_value_is_slow_to_tell_its_number(
+    path: Path, writer: JournalWriter, clockwork: Clockwork
+) -> None:
+    class Slow:
+        def __float__(self) -> float:
+            clockwork.tick()
+            assert steps(path)[-1] == 0
+            return 1.0
+
+    writer.append_metrics({"loss": 1.0}, 0)
+    writer.append_metrics({"loss": Slow()}, 1)
+    writer.close()
+    assert steps(path) == [-2, -1, 0, 1]
 
 
 def test_a_forked_child_writes_its_own_and_leaves_its_parents(

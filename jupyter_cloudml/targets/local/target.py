@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -9,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import Any, ClassVar
 
 from ...core.config_files import parse_options
@@ -18,9 +18,10 @@ from ...core.events import STATE
 from ...core.resources import parse_memory_mib
 from ...core.spec import JobSpec
 from ...core.states import JobState
+from ...journal.disk import unavailable
 from ...journal.home import DataHome
 from ...journal.lease import lease_holder
-from ...journal.metric_tail import settle_dead
+from ...journal.metric_tail import settle_dead, tail_of
 from ...journal.paths import JobPaths
 from ...journal.reader import MAX_BYTES, JournalReader
 from ..port import UNKNOWN, Launcher, Status
@@ -134,7 +135,7 @@ class LocalTarget:
         )
         exit_code = None if is_alive else self._launcher.exit_code(parsed.pid)
         if not is_alive and end is None:
-            _settle(paths)
+            _settle_last(ref, paths)
         watch = self._watch(ref, paths, begin)
         watch.read(end)
         return status_from(
@@ -198,11 +199,28 @@ def _one_line(error: Mapping[str, str] | None) -> str:
     return f"{error.get('type', 'Error')}: {error.get('message', '')}".splitlines()[0]
 
 
+def _settle_last(ref: str, paths: JobPaths) -> None:
+    """``_settle``, unless another attempt has begun since ``ref`` was found dead: what lies there is its own."""
+    if not any(tail_of(journal).exists() for journal in paths.all_journals()):
+        return
+    with start_lock(paths):
+        former = next(reversed(all_starts(paths)), None)
+        if former is None or str(former.ref) == ref:
+            _settle(paths)
+
+
 def _settle(paths: JobPaths) -> None:
-    """The metrics of a worker that died come into its journal; where the disk refuses, at a later look."""
+    """The metrics of a worker that died come into its journal.
+
+    Raises:
+        Unavailable: the disk is full: look again when there is room. Another error of the disk hides them for good.
+    """
     for journal in paths.all_journals():
-        with suppress(OSError):
+        try:
             settle_dead(journal)
+        except OSError as exc:
+            if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise unavailable(journal, exc) from exc
 
 
 def _size(paths: JobPaths) -> int:
