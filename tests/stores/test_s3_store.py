@@ -1,5 +1,6 @@
 """``s3://`` against SeaweedFS: the suite, encryption, configuration, and every way in which S3 says no."""
 
+import json
 import os
 import socket
 import subprocess
@@ -234,6 +235,49 @@ def test_a_wrong_option_names_the_file_and_the_value(tmp_path, text, said):
     with pytest.raises(BadInput, match=said) as caught:
         load_stores(tmp_path, user_file=tmp_path / "none.toml")
     assert "cloudml.toml" in str(caught.value)
+
+
+SAYS_KEYS = """
+import datetime, json, pathlib, sys
+here = pathlib.Path(sys.argv[1])
+with (here / "asked").open("a") as asked:
+    asked.write("x")
+now = datetime.datetime.now(datetime.timezone.utc)
+told = {"Version": 1, "Expiration": (now + datetime.timedelta(seconds=2)).isoformat()}
+print(json.dumps({**told, **json.loads((here / "keys.json").read_text())}))
+"""
+
+
+def test_keys_that_run_out_are_asked_for_again_and_the_same_store_goes_on(
+    s3_server, bucket, tmp_path, monkeypatch
+):
+    def hand_out(secret):
+        told = {"AccessKeyId": s3_server.access_key, "SecretAccessKey": secret}
+        (tmp_path / "keys.json").write_text(json.dumps(told))
+
+    (tmp_path / "says.py").write_text(SAYS_KEYS)
+    (tmp_path / "config").write_text(
+        f"[profile short]\nregion = us-east-1\nendpoint_url = {s3_server.endpoint}\n"
+        f"credential_process = {sys.executable} {tmp_path / 'says.py'} {tmp_path}\n"
+    )
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    config = StoresConfig({"x": StoreOptions(uri=f"s3://{bucket}", profile="short")})
+    hand_out(s3_server.secret_key)
+    store, key = open_store(f"s3://{bucket}/rotated/x", config=config)
+    store.put(key, b"first")
+    asked = len((tmp_path / "asked").read_text())
+    assert store.read(key) == b"first"
+    assert len((tmp_path / "asked").read_text()) > asked, "they run out within seconds"
+    hand_out("no longer the one")
+    with pytest.raises(Unauthorised):
+        store.put(key, b"second")
+    hand_out(s3_server.secret_key)
+    store.put(key, b"third")
+    assert store.read(key) == b"third"
+    [info] = store.walk("rotated/")
+    assert info.size == 5
 
 
 def test_a_named_profile_brings_keys_and_endpoint(s3_server, bucket, tmp_path, monkeypatch):
