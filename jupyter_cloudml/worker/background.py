@@ -17,7 +17,8 @@ Reader = Callable[[], bool]
 
 
 class Background:
-    """Runs until ``stop``; what comes later is not called. ``watch``, ``every`` and ``soon`` are safe from every thread and from signal handlers.
+    """Runs until ``stop``; what comes later is not called. ``watch``, ``every`` and ``soon`` are safe from every thread and
+    from signal handlers.
 
     Callbacks must not raise and must not block. A forked child has no such thread; it must not call in here.
     """

@@ -18,6 +18,8 @@ from jupyter_cloudml.core.errors import Unavailable
 from jupyter_cloudml.journal.reader import JournalReader, read_events
 from jupyter_cloudml.journal.writer import JournalWriter
 
+from .killed import numbers_until_killed
+
 APPEND_FOREVER = """
 import os, sys
 from jupyter_cloudml.journal.writer import JournalWriter
@@ -81,26 +83,15 @@ def test_kill_9_in_mid_append_loses_no_acknowledged_event(tmp_path: Path) -> Non
     acknowledged: list[int] = []
     for _ in range(6):
         start = acknowledged[-1] + 1000 if acknowledged else 0
-        acknowledged += _append_until_killed(path, start, lines=random.randrange(1, 200))
+        acknowledged += numbers_until_killed(
+            APPEND_FOREVER, path, start, lines=random.randrange(1, 200)
+        )
     with JournalWriter(path) as writer:
         writer.append("note", text="after", number=-1)
     read = [event["number"] for event in read_events(path)[0]]
     assert set(acknowledged) <= set(read)
     assert len(read) == len(set(read))
     assert read[-1] == -1
-
-
-def _append_until_killed(path: Path, start: int, lines: int) -> list[int]:
-    child = subprocess.Popen(
-        [sys.executable, "-c", APPEND_FOREVER, path, str(start)], stdout=subprocess.PIPE
-    )
-    assert child.stdout is not None
-    said = b"".join(child.stdout.readline() for _ in range(lines))
-    child.kill()
-    said += child.stdout.read()
-    child.stdout.close()
-    child.wait()
-    return [int(line) for line in said.split(b"\n")[:-1]]
 
 
 def test_a_torn_last_line_waits_and_the_next_writer_ends_it(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import os
 import random
 import resource
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +17,8 @@ from jupyter_cloudml.core.errors import Unavailable
 from jupyter_cloudml.journal.metric_tail import SETTLE_S, SIZE, MetricTail, settle_dead, tail_of
 from jupyter_cloudml.journal.reader import JournalReader, read_events
 from jupyter_cloudml.journal.writer import JournalWriter
+
+from .killed import numbers_until_killed
 
 LOG_FOREVER = """
 import os, sys, threading, time
@@ -32,7 +32,6 @@ def every(seconds, call):
 writer = JournalWriter(sys.argv[1])
 writer.keep_tail(every)
 number = int(sys.argv[2])
-said = bytearray()
 while True:
     writer.append_metrics({"loss": 0.5, "number": number}, number)
     if number % 3 == 0:
@@ -326,7 +325,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(path: Path) -> None:
     logged: list[int] = []
     for _ in range(12):
         first = logged[-1] + 10_000 if logged else 0
-        logged += _log_until_killed(path, first, lines=random.randrange(1, 4000))
+        logged += numbers_until_killed(LOG_FOREVER, path, first, lines=random.randrange(1, 4000))
         if random.random() < 0.5:
             settle_dead(path)
             assert not tail_of(path).exists()
@@ -335,19 +334,6 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(path: Path) -> None:
     assert set(logged) <= set(found)
     assert len(found) == len(set(found))
     assert found == sorted(found)
-
-
-def _log_until_killed(path: Path, first: int, lines: int) -> list[int]:
-    child = subprocess.Popen(
-        [sys.executable, "-c", LOG_FOREVER, path, str(first)], stdout=subprocess.PIPE
-    )
-    assert child.stdout is not None
-    said = b"".join(child.stdout.readline() for _ in range(lines))
-    child.kill()
-    said += child.stdout.read()
-    child.stdout.close()
-    child.wait()
-    return [int(line) for line in said.split(b"\n")[:-1]]
 
 
 def test_a_writer_that_died_between_journal_and_tail_doubles_nothing(
