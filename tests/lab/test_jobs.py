@@ -147,6 +147,28 @@ def test_a_job_outlives_the_jupyter_server_and_the_open_page_goes_on(
     expect(lab.cell(0)).to_contain_text("trained to the end")
 
 
+def test_a_detached_job_is_followed_in_the_open_page_and_binds_its_results(
+    lab: LabPage, server: LabServer
+) -> None:
+    name = "left-alone"
+    cell = training(name).replace("\n", " --detach\n", 1)
+    lab.open_notebook(server.write_notebook(name, [cell, "weights"]))
+    lab.click_run(0)
+    card = card_of(lab, name)
+    expect_state(card, "RUNNING")
+    lab.wait_for_kernel()
+    expect_curve_to_move(card)
+    lab.shot("card-detached-running")
+    let_end(server, name)
+    expect_state(card, "SUCCEEDED")
+    card.get_by_role("button", name="Bind results").click()
+    expect(card).to_contain_text(re.compile(r"bound: .*\bweights\b"))
+    lab.shot("card-detached-bound")
+    lab.click_run(1)
+    expect(lab.cell(1)).to_contain_text(f"weights of {name}")
+    assert lab.errors == []
+
+
 @pytest.mark.parametrize("flag", ["", " --detach"])
 def test_a_job_that_ended_while_the_lab_was_closed_shows_its_end_and_binds_its_results(
     another_page: Callable[..., LabPage], server: LabServer, flag: str

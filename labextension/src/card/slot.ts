@@ -40,7 +40,7 @@ export class Slot {
   /** Resolves when the execution that fills the cell is over, however; null when none does. */
   get execution(): Promise<unknown> | null {
     const future = this.area?.future;
-    return future && !future.isDisposed ? future.done.catch(() => null) : null;
+    return future && !future.isDisposed && !over.has(future) ? endOf(future) : null;
   }
 
   /** Where the card is among the outputs; -1 when it is not. */
@@ -115,6 +115,20 @@ export function isNotice(output: IOutput): boolean {
     output.ename === 'KeyboardInterrupt' &&
     /Detached from job/.test(String(output.traceback))
   );
+}
+
+const over = new WeakSet<object>();
+const ends = new WeakMap<object, Promise<unknown>>();
+
+/** Resolves when the execution is over; by then it is one of `over`: Lab keeps its future undisposed for later messages. */
+function endOf(future: { readonly done: Promise<unknown> }): Promise<unknown> {
+  let end = ends.get(future);
+  if (end === undefined) {
+    const note = (): void => void over.add(future);
+    end = future.done.then(note, note);
+    ends.set(future, end);
+  }
+  return end;
 }
 
 function above<T extends Widget>(widget: Widget, is: (widget: Widget) => widget is T): T | null {

@@ -117,7 +117,6 @@ export class JobCard extends Panel implements IRenderMime.IRenderer {
   /** When the execution that plays the output is over, whatever ended it, look again who shows it. */
   private _watchExecution(): void {
     void this._slot.execution?.then(() => {
-      this._isExecuted = true; // Lab keeps the future undisposed
       if (!this.isDisposed) {
         this._arrange();
         this._model?.refresh();
@@ -131,7 +130,7 @@ export class JobCard extends Panel implements IRenderMime.IRenderer {
     if (model === null || this.isDisposed) {
       return;
     }
-    model.isKernelTold = this._isPlayed && !this._isExecuted;
+    model.isKernelTold = this._isPlayed;
     model.isWatched = this._visibility.isVisible;
     this._shown = this._whoShows(model);
     if (this._shown === 'card') {
@@ -354,7 +353,6 @@ export class JobCard extends Panel implements IRenderMime.IRenderer {
   private _model: JobModel | null = null;
   private _outputs: OutputArea | null = null;
   private _stored: JobSnapshot | null = null;
-  private _isExecuted = false;
   private _marks: Marks = {};
   private _shown: Shown = 'nowhere';
   private _answer = '';
