@@ -23,7 +23,7 @@ from ..journal.lease import Lease
 from ..journal.paths import JobPaths
 from ..journal.writer import JournalWriter
 from ..wire import BlobStore, Decoded, decode
-from . import ambient, checkpoint, context, imported_code, local_modules, memory
+from . import ambient, checkpoint, context, huge_pages, imported_code, local_modules, memory
 from .background import Background
 from .departure import forget_inherited_exits, leave_process
 from .environment import preparation
@@ -326,6 +326,8 @@ class _Job:
             ambient.apply_logging(felt)
             felt_before = ambient.collect_lasting(shell.namespace)
             self.background.every(INTERVAL_S, sampler.sample)
+            if not spec.resources.memory_mib:
+                huge_pages.gather_in_time(self.background.soon)
             self.background.start()
             try:
                 with Joined(self.writer):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,6 +66,9 @@ def stop_everything(home: Path) -> None:
     deadline = time.monotonic() + 20
     while (left := processes_of(home)) and time.monotonic() < deadline:
         time.sleep(0.05)
+    for pid in left:  # the job of a test that failed
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     assert left == {}
 
 

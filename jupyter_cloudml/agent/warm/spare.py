@@ -93,9 +93,11 @@ def reset_randomness() -> None:
 def _make_shell() -> Any:
     """The IPython shell of the job, in a directory that no user can make vanish."""
     os.chdir(Path("/"))
+    from jupyter_cloudml.worker import huge_pages
     from jupyter_cloudml.worker.main import make_shell
     from jupyter_cloudml.worker.rehearsal import rehearse
 
     shell = make_shell()
     rehearse(shell)
+    huge_pages.remember()
     return shell
