@@ -64,6 +64,33 @@ def test_a_spare_is_a_process_of_its_own_without_descriptors_of_the_zygote(place
     assert stdout(place, job) == "True True False\n"
 
 
+def test_a_job_that_goes_on_has_what_it_copied_of_the_zygote_in_huge_pages(place: Place) -> None:
+    spares = place.spares_ready()
+    job = place.submit(
+        "import ctypes, mmap, re, time\n"
+        "from pathlib import Path\n"
+        "def huge_kib():\n"
+        "    text = Path('/proc/self/smaps_rollup').read_text()\n"
+        "    return int(re.search(r'AnonHugePages: +(\\d+)', text).group(1))\n"
+        "end = time.monotonic() + 20\n"
+        "while not huge_kib() and time.monotonic() < end:\n"
+        "    time.sleep(0.1)\n"
+        "got = huge_kib()\n"
+        "probe = mmap.mmap(-1, 4 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n"
+        "probe.write(bytes(4 << 20))\n"
+        "start = -(-ctypes.addressof(ctypes.c_char.from_buffer(probe)) // (2 << 20)) * (2 << 20)\n"
+        "madvise = ctypes.CDLL(None).madvise\n"
+        "madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)\n"
+        "print(got, madvise(start, 2 << 20, 25))"
+    )
+    assert place.ended(job).state is JobState.SUCCEEDED
+    assert place.worker_pid(job) in spares
+    got, refused = map(int, stdout(place, job).split())
+    if refused:
+        pytest.skip("this kernel makes no huge page of what a process asks for (Linux 6.1)")
+    assert got > 0
+
+
 def test_multiprocessing_spawn_does_not_run_the_zygote_again(place: Place) -> None:
     place.spares_ready()
     job = place.submit(
