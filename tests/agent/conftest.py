@@ -55,7 +55,7 @@ class Place:
         spec = JobSpec(
             id=new_job_id(),
             source=source,
-            resources=Resources(gpus=gpus, cpus=cpus),
+            resources=Resources(gpus=gpus, cpus=cpus, memory_mib=options.pop("memory_mib", 0)),
             origin=Origin(python=options.pop("python", sys.executable), cwd="/"),
             **options,
         )

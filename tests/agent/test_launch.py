@@ -91,6 +91,24 @@ def test_a_job_that_goes_on_has_what_it_copied_of_the_zygote_in_huge_pages(place
     assert got > 0
 
 
+def test_a_job_with_a_memory_limit_gets_no_huge_pages_that_it_did_not_ask_for(place: Place) -> None:
+    place.spares_ready()
+    job = place.submit(
+        "import re, time\n"
+        "from pathlib import Path\n"
+        "from jupyter_cloudml.worker import huge_pages\n"
+        "time.sleep(huge_pages.AFTER_S[0] + 1.5)\n"
+        "text = Path('/proc/self/smaps_rollup').read_text()\n"
+        "print(re.search(r'AnonHugePages: +(\\d+)', text).group(1))",
+        memory_mib=4096,
+    )
+    assert place.ended(job).state is JobState.SUCCEEDED, place.paths(job).worker_log.read_text()
+    setting = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if setting.exists() and "[always]" in setting.read_text():
+        pytest.skip("here every process gets huge pages")
+    assert stdout(place, job) == "0\n"
+
+
 def test_multiprocessing_spawn_does_not_run_the_zygote_again(place: Place) -> None:
     place.spares_ready()
     job = place.submit(
