@@ -371,7 +371,11 @@ def withdraw(session: Session, job_id: str) -> None:
     paths = session.paths(job_id)
     with start_lock(paths):
         queued = not all_starts(paths) and session.registry.move(
-            job_id, JobState.CANCELLED, now=time.time(), expected=JobState.QUEUED
+            job_id,
+            JobState.CANCELLED,
+            now=time.time(),
+            reason="withdrawn before it started",
+            expected=JobState.QUEUED,
         )
         if queued and session.registry.forget(job_id):
             shutil.rmtree(paths.root, ignore_errors=True)

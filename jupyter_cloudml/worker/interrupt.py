@@ -1,9 +1,14 @@
-"""SIGTERM and SIGINT while the cell runs: a ``KeyboardInterrupt`` in the cell, or the end of its coroutine."""
+"""SIGTERM and SIGINT while the cell runs: a ``KeyboardInterrupt`` in the cell, or the end of its coroutine.
+
+Only for the worker itself. A process that the cell forks dies of SIGTERM at once, as a child of a kernel does: with a handler
+of Python's it would live on where the signal meets it before its first line (``Pool.terminate`` then waits for ever).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +16,47 @@ from types import FrameType
 from typing import Any
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_forking = threading.local()
+
+
+class _Handler:
+    """A handler that was set here, and not by the cell."""
+
+    def __init__(self, call: Callable[[int, FrameType | None], None]) -> None:
+        self._call = call
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self._call(number, frame)
+
+
+def _before_fork() -> None:
+    _forking.mask = (
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        if isinstance(signal.getsignal(signal.SIGTERM), _Handler)
+        else None
+    )
+
+
+def _after_fork() -> None:
+    if _forking.mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
+def _after_fork_in_child() -> None:
+    for number, at_home in (
+        (signal.SIGTERM, signal.SIG_DFL),
+        (signal.SIGINT, signal.default_int_handler),
+    ):
+        if isinstance(signal.getsignal(number), _Handler):
+            signal.signal(number, at_home)
+    _after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    # blocked meanwhile: Python forgets a signal that comes to a child before its hooks run
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+    )
 
 
 @contextlib.contextmanager
@@ -22,8 +68,8 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    for number in _SIGNALS:
-        signal.signal(number, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _Handler(signal.default_int_handler))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
@@ -46,15 +92,16 @@ def cancelling_on_signals(
             signal.default_int_handler(number, frame)
         loop.call_soon_threadsafe(running.cancel)
 
+    ours = _Handler(handle)
     saved = {number: signal.getsignal(number) for number in _SIGNALS}
     for number in _SIGNALS:
-        if saved[number] is signal.default_int_handler:
-            signal.signal(number, handle)
+        if isinstance(saved[number], _Handler) or saved[number] is signal.default_int_handler:
+            signal.signal(number, ours)
     try:
         yield
     finally:
         for number in _SIGNALS:
-            if signal.getsignal(number) is handle:
+            if signal.getsignal(number) is ours:
                 signal.signal(number, saved[number])
 
 

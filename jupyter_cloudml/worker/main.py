@@ -374,9 +374,11 @@ class _Job:
 
     def _finish(self, state: JobState, error: BaseException | None) -> JobState:
         """Journal the final state. A job whose cancellation was asked for ends CANCELLED."""
+        fields: dict[str, Any] = {}
         if self.paths.cancel.exists():
             state = JobState.CANCELLED
-        fields: dict[str, Any] = {}
+        if state is JobState.CANCELLED:
+            fields["reason"] = "cancelled" if self.paths.cancel.exists() else "interrupted"
         if error is not None:
             message = error.message if isinstance(error, CloudMLError) else short_text(error)
             hint = getattr(error, "hint", "") if isinstance(error, CloudMLError) else ""

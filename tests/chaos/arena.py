@@ -280,7 +280,9 @@ class Arena:
                 problems.append(f"it is {row.state} ({row.reason}), and nobody killed its worker")
             if not wanted.text.startswith(text):
                 problems.append(f"its output is no beginning of what it printed: {text!r}")
-            return problems + ([] if row.error or row.reason else ["nothing says why"])
+            return problems + (
+                [] if row.error or row.reason else [f"nothing says why it is {row.state}"]
+            )
         if begun < 1:
             problems.append("it SUCCEEDED and its cell never began")
         if text != wanted.text:

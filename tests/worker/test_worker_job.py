@@ -45,6 +45,31 @@ def test_sigterm_interrupts_the_cell_and_its_names_come_home(start, forker, canc
     assert job.namespace["x"] == 1
 
 
+@pytest.mark.parametrize(("cancelled", "reason"), [(True, "cancelled"), (False, "interrupted")])
+def test_a_job_that_is_stopped_before_its_cell_begins_says_why(
+    start, forker, tmp_path, cancelled, reason
+):
+    begun = tmp_path / "begun"
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(
+        "class Slow:\n    def __reduce__(self):\n        return slowly, ()\n"
+        f"def slowly():\n    import pathlib, time\n    pathlib.Path({str(begun)!r}).touch()\n"
+        "    time.sleep(600)",
+        namespace,
+    )
+    job, pid = start("print(slow)", {"slow": namespace["Slow"]()}, namespace=namespace)
+    deadline = time.monotonic() + 60
+    while not begun.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    if cancelled:
+        job.paths.cancel.touch()
+    os.kill(pid, signal.SIGTERM)
+    assert forker.exit_code() == 130
+    assert job.kinds("state")[-1]["state"] == "CANCELLED"
+    assert job.kinds("state")[-1]["reason"] == reason
+
+
 def test_sigterm_ends_an_awaiting_cell(start, forker):
     job, pid = start(
         "import asyncio\nasyncio.get_running_loop().call_later(0.05, print, 'ready')\nawait asyncio.sleep(1000)"
@@ -228,6 +253,36 @@ def test_multiprocessing_works_with_functions_of_the_cell(run):
         "with multiprocessing.get_context('fork').Pool(2) as pool:\n    r = pool.map(double, [1, 2, 3])"
     )
     assert job.namespace["r"] == [2, 4, 6]
+
+
+def test_a_forked_child_dies_of_sigterm_before_its_first_line_as_a_kernel_s_does(run):
+    job = run(
+        "import multiprocessing, os, time\n"
+        "os.register_at_fork(after_in_child=lambda: time.sleep(1))\n"
+        "child = multiprocessing.get_context('fork').Process(target=time.sleep, args=(600,))\n"
+        "child.start()\nchild.terminate()\nchild.join(60)\ncode = child.exitcode\nchild.kill()"
+    )
+    assert job.namespace["code"] == -signal.SIGTERM
+
+
+def test_a_pool_that_ends_while_its_processes_begin_ends(run):
+    job = run(
+        "import multiprocessing\ncontext = multiprocessing.get_context('fork')\n"
+        "for _ in range(100):\n    with context.Pool(2) as pool:\n        r = pool.map(abs, [-1, 2])"
+    )
+    assert job.namespace["r"] == [1, 2]
+
+
+@pytest.mark.parametrize("wanted", ["SIG_DFL", "SIG_IGN"])
+def test_what_the_cell_makes_of_sigterm_its_children_have(run, wanted):
+    job = run(
+        f"import os, signal\nsignal.signal(signal.SIGTERM, signal.{wanted})\npid = os.fork()\n"
+        f"if pid == 0:\n    os._exit(signal.getsignal(signal.SIGTERM) is signal.{wanted})\n"
+        "same = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n"
+        "mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])"
+    )
+    assert job.namespace["same"] == 1
+    assert job.namespace["mask"] == set()
 
 
 def test_rank_above_zero_has_a_journal_and_no_result(run):

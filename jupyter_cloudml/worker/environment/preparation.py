@@ -41,6 +41,7 @@ if own not in sys.path: sys.path.append(own)
 from jupyter_cloudml.worker.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """
+_CANCELLED = "cancelled while it started"
 _TAKES_NO_PART = frozenset({"PYTHONHOME", "__PYVENV_LAUNCHER__"})
 
 
@@ -100,9 +101,7 @@ def prepare(paths: JobPaths, told: Handover, lease: Lease) -> int | None:
             held = (*told.held, environment.held, lease.fileno())
             _become(environment.python, paths, environ, replace(told, held=held))
         except KeyboardInterrupt:
-            writer.append(
-                events.STATE, state=JobState.CANCELLED, reason="cancelled while it started"
-            )
+            writer.append(events.STATE, state=JobState.CANCELLED, reason=_CANCELLED)
             return 130
         except CloudMLError as exc:
             _say_failed(writer, paths, exc, _redactor(told))
@@ -194,7 +193,7 @@ def _say_failed(
     writer: JournalWriter, paths: JobPaths, exc: CloudMLError, redactor: Redactor
 ) -> None:
     if paths.cancel.exists():
-        writer.append(events.STATE, state=JobState.CANCELLED)
+        writer.append(events.STATE, state=JobState.CANCELLED, reason=_CANCELLED)
         return
     error = {"type": type(exc).__name__, "message": redactor.text(exc.message)}
     error["hint"] = redactor.text(exc.hint)
