@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from ..core.errors import BadInput, NotInstalled
+from ..core.uris import scheme_of
 from .engines.port import Engine, Limits
-from .formats import BIGQUERY
+from .formats import BIGQUERY, PARQUET
+from .grouping import columns_of, is_grouping_cell, is_grouping_query
 from .polars_sql import suits_polars
 from .request import AUTO, SQL, PrepRequest
 from .sinks import Sink
+from .sql import Judge
 from .tables import Table
 
 _PACKAGES = {
@@ -23,20 +26,53 @@ _NARROW = frozenset({"int8", "int16", "int32", "uint8", "uint16", "uint32", "uin
 _ARITHMETIC = ("Sum", "Add", "Sub", "Mul", "Neg")
 
 
-def candidates(request: PrepRequest, tree: Any, schemas: Mapping[str, Any]) -> tuple[str, ...]:
-    """The engines to try, in this order. ``auto``: Polars for dataframes; for SQL Polars where it says what DuckDB says
-    (`polars_sql`), else DuckDB.
+def candidates(
+    request: PrepRequest,
+    code: str,
+    *,
+    tables: Collection[Table],
+    tree: Any = None,
+    schemas: Callable[[], Mapping[str, Any]],
+) -> tuple[str, ...]:
+    """The engines to try, in this order. ``tree`` is a SQL cell's; ``schemas`` reads the tables' when it is asked.
 
-    A second one is there because DuckDB forgives what Polars does not (``SELECT City`` of a column ``city``); it is
-    taken when the first refuses the query's plan, never after it has begun to compute.
+    ``auto`` is DuckDB for what groups files of this machine (`grouping`), else Polars for dataframes; for SQL Polars where
+    it says what DuckDB says (`polars_sql`), else DuckDB. There a second one is named because DuckDB forgives what Polars
+    does not (``SELECT City`` of a column ``city``); it is taken when the first refuses the query's plan, never after it
+    has begun to compute.
     """
     if request.engine != AUTO:
         return (request.engine,)
+    is_here = not request.frames and all(map(_is_parquet_here, tables))
     if request.language != SQL:
-        return ("polars",)
-    if suits_polars(tree) and not _may_overflow(tree, schemas):
+        return ("duckdb" if is_here and _groups(request, code, tables) else "polars",)
+    if is_here and is_grouping_query(tree):
+        return ("duckdb",)
+    if suits_polars(tree) and not _may_overflow(tree, schemas()):
         return ("polars", "duckdb")
     return ("duckdb",)
+
+
+def _is_parquet_here(table: Table) -> bool:
+    return table.format == PARQUET and scheme_of(table.files[0].uri) == "file"
+
+
+def _groups(request: PrepRequest, code: str, tables: Iterable[Table]) -> bool:
+    """Whether a dataframe cell is one for DuckDB. Polars has the better sentence for a column that is not there."""
+    if len(request.results) > 1 or not is_grouping_cell(code, request.sources):
+        return False
+    import pyarrow.parquet as pq
+
+    try:
+        schemas = {table.name: pq.read_schema(table.files[0].place) for table in tables}
+    except (
+        OSError,
+        ValueError,
+    ):  # ArrowInvalid is a ValueError; Polars will say what is wrong with the file
+        return False
+    read, made = columns_of(code)
+    known = made.union(*(schema.names for schema in schemas.values()))
+    return read <= known and {name.lower() for name in read}.isdisjoint(_narrow(schemas))
 
 
 def _may_overflow(tree: Any, schemas: Mapping[str, Any]) -> bool:
@@ -45,18 +81,22 @@ def _may_overflow(tree: Any, schemas: Mapping[str, Any]) -> bool:
 
     if not any(type(node).__name__ in _ARITHMETIC for node in tree.walk()):
         return False
-    narrow = {
+    used = {column.name.lower() for column in tree.find_all(exp.Column)}
+    return not used.isdisjoint(_narrow(schemas))
+
+
+def _narrow(schemas: Mapping[str, Any]) -> set[str]:
+    """The columns, in lower case, in which Polars and DuckDB add up differently."""
+    return {
         field.name.lower()
         for schema in schemas.values()
         for field in schema
         if str(field.type) in _NARROW or str(field.type).startswith("decimal")
     }
-    used = {column.name.lower() for column in tree.find_all(exp.Column)}
-    return bool(narrow & used)
 
 
-def opened(name: str, limits: Limits) -> Engine:
-    """The engine of that name.
+def opened(name: str, limits: Limits, judge: Judge | None = None) -> Engine:
+    """The engine of that name; DuckDB takes over the connection of the ``judge``.
 
     Raises:
         NotInstalled: its package is missing; the hint is the pip line.
@@ -64,7 +104,8 @@ def opened(name: str, limits: Limits) -> Engine:
     """
     package, requirement = _PACKAGES[name]
     try:
-        engine: Engine = _class(name)(limits)
+        with_judge = {"judge": judge} if name == "duckdb" else {}
+        engine: Engine = _class(name)(limits, **with_judge)
         return engine
     except ImportError as exc:
         if exc.name is None or not package.startswith(exc.name.partition(".")[0]):

@@ -21,7 +21,7 @@ from .meter import Meter, Report, ticking
 from .profile import MAX_HEAD, Profile, profile_of_files, profile_of_frame
 from .request import PYTHON, SQL, PrepRequest
 from .sinks import Sink, Staging, refuse_overlaps, sink_of, still_there
-from .sql import described, is_repeatable, parse, refuse_unknown_tables
+from .sql import Judge, is_repeatable, parse, refuse_unknown_tables
 from .tables import Table, resolve
 
 
@@ -69,6 +69,8 @@ class Preparation:
     _query: Any = None
     _key: str = ""
     _kept: list[Kept] | None = None
+    _known_schemas: dict[str, Any] | None = None
+    _judge: Judge | None = None
 
     def __enter__(self) -> Preparation:
         try:
@@ -83,11 +85,14 @@ class Preparation:
 
     def _close(self) -> None:
         self._stack.close()
+        if self._judge is not None:
+            self._judge.close()
         shutil.rmtree(self.place.scratch, ignore_errors=True)
 
     def _open(self) -> None:
         """Look at sources and sinks, choose the engine, look into the cache. Computes nothing."""
         request = self.request
+        judge = self._judge = Judge() if request.language == SQL else None
         self.place.scratch.mkdir(parents=True, exist_ok=True)
         self._tables = [resolve(name, uri) for name, uri in request.sources.items()]
         self._sinks = {
@@ -98,20 +103,26 @@ class Preparation:
         for sink in self._sinks.values():
             if sink.format != BIGQUERY:
                 Staging(sink, self.place.job, self.place.scratch).check()
-        if request.language == SQL:
-            self._open_sql()
+        if judge is not None:
+            self._open_sql(judge)
         else:
-            self._begin(candidates(request, None, {})[0])
+            self._begin(self._candidates()[0])
         self._look_into_cache()
 
-    def _open_sql(self) -> None:
+    def _candidates(self, tree: Any = None) -> tuple[str, ...]:
+        return candidates(
+            self.request, self.code, tables=self._tables, tree=tree, schemas=self._schemas
+        )
+
+    def _open_sql(self, judge: Judge) -> None:
         tree = parse(self.code)
+        names = self._candidates(tree)
+        judge.refuse_syntax(self.code)
         if tree is not None:
             refuse_unknown_tables(tree, [*self.request.sources, *self.frames])
-        schemas = self._schemas()
-        types = {} if schemas is None else described(self.code, schemas)
+        is_judged = names == ("duckdb",) or not self._schemas()
+        types = {} if is_judged else judge.described(self.code, self._schemas())
         cell = SqlCell(text=self.code, tree=tree, types=types)
-        names = candidates(self.request, tree, schemas or {})
         for name in names:
             try:
                 self._begin(name)
@@ -123,10 +134,16 @@ class Preparation:
                     raise
                 self._stack.close()
 
-    def _schemas(self) -> dict[str, Any] | None:
-        """The Arrow schemas of all tables; None where one is BigQuery's, which are not looked at from here."""
-        if any(table.format == BIGQUERY for table in self._tables):
-            return None
+    def _schemas(self) -> dict[str, Any]:
+        """The Arrow schemas of all tables, read once; none where one is BigQuery's, which are not looked at from here."""
+        if self._known_schemas is None:
+            is_far = any(table.format == BIGQUERY for table in self._tables)
+            self._known_schemas = {} if is_far else self._read_schemas()
+        return self._known_schemas
+
+    def _read_schemas(self) -> dict[str, Any]:
+        import polars as pl
+
         from .engines.polars import PolarsEngine, scan
 
         looking = PolarsEngine(self._limits())
@@ -134,7 +151,8 @@ class Preparation:
         for table in self._tables:
             looking.scan(table)
             with looking.errors(self.code):
-                found[table.name] = arrow_of(scan(table).head(0)).schema
+                empty = pl.DataFrame(schema=scan(table).collect_schema())
+            found[table.name] = empty.to_arrow().schema
         return found
 
     def _limits(self) -> Limits:
@@ -142,7 +160,7 @@ class Preparation:
 
     def _begin(self, engine: str) -> None:
         refuse_elsewhere(engine, self._tables, self._sinks.values())
-        self._engine = opened(engine, self._limits())
+        self._engine = opened(engine, self._limits(), self._judge)
         self._stack.callback(self._engine.close)
         with self._engine.errors(self.code):
             self._lazies = {table.name: self._engine.scan(table) for table in self._tables}

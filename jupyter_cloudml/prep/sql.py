@@ -9,6 +9,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..core.errors import BadInput
@@ -24,13 +25,64 @@ _UNSTABLE = re.compile(
 _KIND = re.compile(r"^(?:Parser|Binder|Catalog|Conversion|Invalid Input|Not implemented) Error: ")
 
 
-def parse(text: str) -> Any:
-    """The syntax tree of one query; None where only DuckDB understands it.
+class Judge:
+    """What DuckDB says of a cell's SQL. Connecting takes 10 to 30 ms, so a thread does it from now on; ``connection`` waits.
 
-    Raises:
-        BadInput: it is no SQL (with the line), or more than one statement, or not a query.
+    ``connection`` is to an empty database which stays empty; who takes it over closes it, as ``close`` does.
     """
-    _refuse_syntax(text)
+
+    def __init__(self) -> None:
+        import duckdb
+
+        pool = ThreadPoolExecutor(1)
+        self._connecting = pool.submit(duckdb.connect)
+        pool.shutdown(wait=False)
+
+    @property
+    def connection(self) -> Any:
+        return self._connecting.result()
+
+    def refuse_syntax(self, text: str) -> None:
+        """Refuse what is not one query.
+
+        Raises:
+            BadInput: no SQL (with the line), more than one statement, or not a query.
+        """
+        import duckdb
+
+        with sql_errors(text):
+            statements = self.connection.extract_statements(text)
+        if len(statements) != 1:
+            raise BadInput(
+                f"the cell holds {len(statements)} SQL statements",
+                hint="write one query; WITH names its parts",
+            )
+        if statements[0].type != duckdb.StatementType.SELECT:
+            raise BadInput(
+                "the cell's SQL is no query",
+                hint="write SELECT …; --sink says where its result goes",
+            )
+
+    def described(self, text: str, schemas: Mapping[str, Any]) -> dict[str, str]:
+        """The columns of the query's result with their DuckDB types, for tables of these Arrow schemas; reads no data.
+
+        Raises:
+            BadInput: an unknown column or function, types that do not fit; with the line.
+        """
+        with self.connection.cursor() as cursor, sql_errors(text):
+            for name, schema in schemas.items():
+                cursor.register(name, schema.empty_table())
+            relation = cursor.sql(text)
+            return dict(zip(relation.columns, map(str, relation.types), strict=True))
+
+    def close(self) -> None:
+        """Let go of the database. Safe to repeat."""
+        if self._connecting.exception() is None:
+            self.connection.close()
+
+
+def parse(text: str) -> Any:
+    """The syntax tree of one query; None where only DuckDB understands it. Whether it is one, the judge says."""
     import sqlglot
 
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -38,22 +90,6 @@ def parse(text: str) -> Any:
         return sqlglot.parse_one(text, read=DIALECT)
     except sqlglot.errors.SqlglotError:
         return None
-
-
-def _refuse_syntax(text: str) -> None:
-    import duckdb
-
-    with duckdb.connect() as connection, sql_errors(text):
-        statements = connection.extract_statements(text)
-    if len(statements) != 1:
-        raise BadInput(
-            f"the cell holds {len(statements)} SQL statements",
-            hint="write one query; WITH names its parts",
-        )
-    if statements[0].type != duckdb.StatementType.SELECT:
-        raise BadInput(
-            "the cell's SQL is no query", hint="write SELECT …; --sink says where its result goes"
-        )
 
 
 def is_repeatable(text: str) -> bool:
@@ -87,21 +123,6 @@ def refuse_unknown_tables(tree: Any, known: Collection[str]) -> None:
                 f"SQL: there is no table {name!r}",
                 hint=f"sources: {there}; bind one with --source {name}=URI, or name a frame of the notebook",
             )
-
-
-def described(text: str, schemas: Mapping[str, Any]) -> dict[str, str]:
-    """The columns of the query's result with their DuckDB types, for tables of these Arrow schemas; reads no data.
-
-    Raises:
-        BadInput: an unknown column or function, types that do not fit; with the line.
-    """
-    import duckdb
-
-    with duckdb.connect() as connection, sql_errors(text):
-        for name, schema in schemas.items():
-            connection.register(name, schema.empty_table())
-        relation = connection.sql(text)
-        return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
 
 @contextlib.contextmanager

@@ -3,12 +3,11 @@
 Every run is a process of its own, engines take turns, the median of `REPEAT` counts; seconds are from the first look at the
 data to the end, peak memory is the process's own (pages of mapped files are not counted), looked at twenty
 times a second. ``CLOUDML_BENCH_ROWS`` (20,000,000) and ``CLOUDML_BENCH_PREP_DATA`` (a
-directory for the data, kept) may be set. Daft and Ibis take part where they are installed.
+directory for the data, kept) may be set. Daft runs in an environment of its own.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import peer_environment
 from .harness import QUIET, machine, median, note, report, scratch
 
 ROWS = int(os.environ.get("CLOUDML_BENCH_ROWS", "20000000"))
@@ -27,6 +27,7 @@ BOUND = 1.1
 TASKS = ("group", "join", "write")
 OURS = ("cloudprep", "cloudprep-sql")
 PEERS = ("polars", "duckdb", "daft")
+DAFT = (("daft==0.7.26",),)
 FULL_ROWS = 20_000_000
 LIMIT_SHARE = 4
 """Peak memory must stay below the data's size in memory divided by this, at full size: an interpreter has its own."""
@@ -76,15 +77,14 @@ def _report(
 
 
 def _takes_part(name: str, task: str) -> bool:
-    if name == "cloudprep-sql" and task == "write":
-        return False
-    return name in OURS or importlib.util.find_spec(name) is not None
+    return not (name == "cloudprep-sql" and task == "write")
 
 
 def _run(name: str, task: str, folder: Path) -> tuple[float, float]:
     """Seconds and megabytes of one run in a fresh process."""
+    python = peer_environment.python("daft", DAFT) if name == "daft" else sys.executable
     with scratch() as out:
-        argv = [sys.executable, "-m", "tests.benchmarks.prep_contenders", name, task]
+        argv = [str(python), "-m", "tests.benchmarks.prep_contenders", name, task]
         done = subprocess.run(
             [*argv, str(folder), str(out)],
             env={**os.environ, **QUIET},

@@ -12,7 +12,7 @@ from ...core.uris import scheme_of
 from ..arrow import arrow_of
 from ..diagnose import fault_in, refuse_mixed
 from ..formats import ARROW, CSV, JSONL, PARQUET
-from ..sql import sentence
+from ..sql import Judge, sentence, sql_errors
 from ..tables import Table
 from .duckdb_files import PROTOCOL, mounted, store_files
 from .polars import scan as polars_scan
@@ -28,11 +28,11 @@ class DuckDBEngine:
 
     name = "duckdb"
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, judge: Judge | None = None) -> None:
         import duckdb
 
         self.version: str = duckdb.__version__
-        self._connection = duckdb.connect()
+        self._connection = judge.connection if judge else duckdb.connect()
         self._tables: list[Table] = []
         self._connection.execute("SET TimeZone = 'UTC'")
         spill = limits.scratch / "duckdb"
@@ -71,7 +71,8 @@ class DuckDBEngine:
     def sql(self, cell: SqlCell, tables: Mapping[str, Any]) -> Any:
         for name, relation in tables.items():
             relation.create_view(name, replace=True)
-        return _plain_integers(self._connection.sql(cell.text))
+        with sql_errors(cell.text):
+            return _plain_integers(self._connection.sql(cell.text))
 
     def speak(self, lazy: Any) -> Any:
         import narwhals as nw

@@ -33,16 +33,19 @@ class PolarsEngine:
         del limits
         self.version: str = polars.__version__
         self._tables: dict[str, Table] = {}
+        self._given: list[Any] = []
 
     def scan(self, table: Table) -> Any:
         self._tables[table.name] = table
-        return scan(table)
+        self._given.append(scan(table))
+        return self._given[-1]
 
     def frame(self, name: str, value: Any) -> Any:
         del name
         import polars as pl
 
-        return pl.from_arrow(arrow_of(value)).lazy()
+        self._given.append(pl.from_arrow(arrow_of(value)).lazy())
+        return self._given[-1]
 
     def sql(self, cell: SqlCell, tables: Mapping[str, Any]) -> Any:
         import polars as pl
@@ -64,12 +67,25 @@ class PolarsEngine:
         return spoken.to_native()
 
     def collect(self, lazy: Any, limit: int | None = None) -> Any:
-        return (lazy if limit is None else lazy.head(limit)).collect(engine="streaming")
+        frame = (lazy if limit is None else lazy.head(limit)).collect(engine="streaming")
+        return frame.cast(self._counts(frame.schema))
 
     def write(self, outputs: Sequence[Output]) -> None:
         import polars as pl
 
-        pl.collect_all([_sink(output) for output in outputs], engine="streaming")
+        lazies = [
+            output.lazy.cast(self._counts(output.lazy.collect_schema())) for output in outputs
+        ]
+        sinks = [_sink(output, lazy) for output, lazy in zip(outputs, lazies, strict=True)]
+        pl.collect_all(sinks, engine="streaming")
+
+    def _counts(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """The types of columns that Polars counted: 64 bits with a sign, as on every engine (its own wrap around below 0)."""
+        import polars as pl
+
+        counted = {name: pl.Int64 for name, kind in schema.items() if kind == pl.UInt32}
+        given = (kind for lazy in self._given for kind in lazy.collect_schema().values())
+        return {} if counted and pl.UInt32 in given else counted
 
     @contextlib.contextmanager
     def errors(self, code: str) -> Iterator[None]:
@@ -145,10 +161,10 @@ def _with_partition(table: Table, place: str) -> Any:
     return lazy.with_columns(pl.col(integers).cast(pl.Int64)) if integers else lazy
 
 
-def _sink(output: Output) -> Any:
+def _sink(output: Output, lazy: Any) -> Any:
     import polars as pl
 
-    lazy = output.lazy.map_batches(output.meter.look, streamable=True, validate_output_schema=False)
+    lazy = lazy.map_batches(output.meter.look, streamable=True, validate_output_schema=False)
     sink, target = output.sink, output.path
     where: Any = target
     if sink.partition_by:
