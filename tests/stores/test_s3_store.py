@@ -112,21 +112,34 @@ def test_bytes_that_arrive_changed_are_corrupt_and_nothing_has_the_name(
     assert (tmp_path / "out" / "x").read_bytes() == (tmp_path / "x").read_bytes()
 
 
-def test_small_objects_that_arrive_changed_are_corrupt_too(store, through, proxy, prefix, tmp_path):
+@pytest.mark.parametrize("by_us", [True, False])
+def test_small_objects_that_arrive_changed_are_corrupt_too(
+    store, through, proxy, prefix, tmp_path, by_us
+):
+    """By the CRC32C where ``put_many`` left one, else by the etag."""
     sources = {f"{prefix}{n}": os.urandom(5_000) for n in range(3)}
-    store.put_many(sources)
+    put_all(store, sources, by_us)
     proxy.flip = True
     with pytest.raises(Corrupt, match=prefix):
         through().get_many(sources, tmp_path / "out", strip=prefix)
     assert list((tmp_path / "out").glob("*")) == []
 
 
+def put_all(store, sources, by_us):
+    if by_us:
+        store.put_many(sources)
+        return
+    for key, data in sources.items():
+        store.put(key, data)
+
+
+@pytest.mark.parametrize("by_us", [True, False])
 def test_etags_that_are_no_checksums_cost_a_second_look_once(
-    store, through, proxy, prefix, tmp_path
+    store, through, proxy, prefix, tmp_path, by_us
 ):
-    """As S3 has them where it encrypts by a key of KMS."""
+    """As S3 has them where it encrypts by a key of KMS. Nothing, where ``put_many`` left a CRC32C."""
     sources = {f"{prefix}{n}": os.urandom(5_000) for n in range(40)}
-    store.put_many(sources)
+    put_all(store, sources, by_us)
     real = many._Etags.allow
     asked = []
 
@@ -141,8 +154,30 @@ def test_etags_that_are_no_checksums_cost_a_second_look_once(
     for key, data in sources.items():
         assert (tmp_path / "out" / key.removeprefix(prefix)).read_bytes() == data
     fetched = sum(seen.method == "GET" for seen in proxy.seen)
-    assert len(asked) == 40
-    assert 40 < fetched <= 50
+    assert len(asked) == (0 if by_us else 40)
+    assert fetched == 40 if by_us else 40 < fetched <= 50
+
+
+def test_a_crc_that_others_left_behind_costs_a_second_look_and_no_more(
+    store, bucket, prefix, tmp_path
+):
+    """As where a file system over S3 writes new bytes and keeps the metadata."""
+    for number in range(3):
+        store._access.client.put_object(
+            Bucket=bucket,
+            Key=f"{prefix}{number}",
+            Body=b"new",
+            Metadata={many.CRC_NAME: "00000000"},
+        )
+    keys = [f"{prefix}{number}" for number in range(3)]
+    store.get_many(keys, tmp_path / "out", strip=prefix)
+    assert {path.read_bytes() for path in (tmp_path / "out").iterdir()} == {b"new"}
+
+
+def test_the_crc_of_small_objects_is_in_their_metadata(store, bucket, prefix):
+    store.put_many({prefix + "x": b"123456789"})
+    kept = store._access.client.head_object(Bucket=bucket, Key=prefix + "x")["Metadata"]
+    assert kept == {"cloudml-crc32c": "e3069283"}
 
 
 @pytest.mark.parametrize(

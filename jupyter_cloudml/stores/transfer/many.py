@@ -1,9 +1,9 @@
 """Thousands of small objects through obstore, whose Rust client costs a tenth of a Python one for each request.
 
-What arrives is compared with its etag where that is an MD5, as it is of small objects; S3 has other etags where it
-encrypts by keys of KMS, and some stores always. So an etag that does not fit is no error yet: the object moves once more,
-alone, with the checksum that the store keeps. obstore must not be used in a process that forks afterwards: its threads
-do not follow into the child.
+What arrives is compared with the CRC32C that ``put_many`` leaves in an object's metadata (5 GB/s), else with its etag where that
+is an MD5 (0.7 GB/s), as it is of small objects; S3 has other etags where it encrypts by keys of KMS, and some stores always.
+So what does not fit is no error yet: the object moves once more, alone, with the checksum that the store keeps. obstore must
+not be used in a process that forks afterwards: its threads do not follow into the child.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
@@ -19,9 +20,14 @@ from typing import Any, Protocol
 
 from ..disk import disk_errors, landings, temporary_beside
 from ..port import ObjectInfo, Progress
+from .checksums import Crc, crc_named
 from .workers import Stop, Told, work_off
 
+CRC_NAME = "cloudml-crc32c"
+"""The metadata of an object that holds eight hexadecimal digits. Others who write it anew leave none, or a wrong one."""
 _THREADS = 32
+_WRITING = threading.Lock()
+"""One file at a time: writers of one folder otherwise spin on its lock, which costs a tenth more time of the processor."""
 _SMALL_BYTES = 16 << 20
 """Above it the engine for one large object is faster, and needs less memory."""
 
@@ -58,22 +64,25 @@ def get_many(
     import obstore
 
     places = landings(folder, keys, strip)
-    told, etags = Told(progress), _Etags()
+    told, etags, crc = Told(progress), _Etags(), crc_named("crc32c")
 
     def one(place: tuple[str, Path]) -> ObjectInfo:
         key, path = place
-        data = None
+        data = kept = None
         if is_plain(key):
             with errors(key):
                 answer = obstore.get(store, key)
                 meta = answer.meta
                 data = answer.bytes() if meta["size"] <= _SMALL_BYTES else None
-            if data is not None and etags.allow(meta["e_tag"], data):
+            kept = answer.attributes.get(CRC_NAME) if crc else None
+            if data is not None and (
+                _crc_of(crc, data) == kept if crc and kept else etags.allow(meta["e_tag"], data)
+            ):
                 _write(path, data)
                 told(len(data))
                 return _info(key, meta)
         info = whole.get(key, path)
-        if data is not None and path.read_bytes() == data:
+        if data is not None and not kept and path.read_bytes() == data:
             etags.are_md5 = False
         told(info.size)
         return info
@@ -92,7 +101,7 @@ def put_many(
     """See ``Store.put_many``. The times in the infos are this machine's."""
     import obstore
 
-    told, etags = Told(progress), _Etags()
+    told, etags, crc = Told(progress), _Etags(), crc_named("crc32c")
 
     def one(item: tuple[str, Path | bytes]) -> ObjectInfo:
         key, source = item
@@ -102,7 +111,8 @@ def put_many(
             told(info.size)
             return info
         with errors(key):
-            answer = obstore.put(store, key, data, use_multipart=False)
+            marks = {CRC_NAME: _crc_of(crc, data)} if crc else None
+            answer = obstore.put(store, key, data, attributes=marks, use_multipart=False)
         if not etags.allow(answer["e_tag"], data):
             info = whole.put(key, data)
             if not etags.allow(info.etag, data):
@@ -130,6 +140,10 @@ class _Etags:
         return hashlib.md5(data, usedforsecurity=False).hexdigest() == said
 
 
+def _crc_of(crc: Crc, data: Any) -> str:
+    return f"{crc.extend(0, bytes(data)):08x}"  # which costs nothing where they are bytes
+
+
 def _small(source: Path | bytes) -> bytes | None:
     if isinstance(source, bytes):
         return source if len(source) <= _SMALL_BYTES else None
@@ -141,7 +155,7 @@ def _small(source: Path | bytes) -> bytes | None:
 
 def _write(path: Path, data: Any) -> None:
     temporary = temporary_beside(path)
-    with disk_errors(path):
+    with _WRITING, disk_errors(path):
         fd = _create(temporary)
         try:
             rest = memoryview(data)

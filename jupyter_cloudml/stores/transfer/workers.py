@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Generic, TypeVar
 
 from ..port import Progress
 
@@ -47,27 +47,49 @@ def work_off(
     """
     if len(items) <= 1 or threads <= 1:
         return [work(item) for item in items]
-    with ThreadPoolExecutor(min(threads, len(items)), thread_name_prefix="cloudml-store") as pool:
-        futures = [pool.submit(_guarded, work, item, stop) for item in items]
+    served = _Served(work, items, stop)
+    count = min(threads, len(items))
+    with ThreadPoolExecutor(count, thread_name_prefix="cloudml-store") as pool:
+        serving = [pool.submit(served.serve) for _ in range(count)]
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
+            wait(serving)
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
-    errors = [error for future in futures if (error := _failed(future)) is not None]
-    for error in errors:
-        if not isinstance(error, Stopped):
-            raise error
-    return [future.result() for future in futures]
+    for at in sorted(served.errors):
+        if not isinstance(served.errors[at], Stopped):
+            raise served.errors[at]
+    return [served.results[at] for at in range(len(items))]
 
 
-def _guarded(work: Callable[[_Item], _Result], item: _Item, stop: Stop) -> _Result:
-    stop.check()
-    return work(item)
+class _Served(Generic[_Item, _Result]):
+    """What the threads of one list share. They take turns at its items: a future for each would cost as much as its work."""
 
+    def __init__(
+        self, work: Callable[[_Item], _Result], items: Sequence[_Item], stop: Stop
+    ) -> None:
+        self._work = work
+        self._stop = stop
+        self._waiting = enumerate(items)
+        self._lock = threading.Lock()
+        self.results: dict[int, _Result] = {}
+        self.errors: dict[int, BaseException] = {}
 
-def _failed(future: Future[_Result]) -> BaseException | None:
-    return None if future.cancelled() else future.exception()
+    def serve(self) -> None:
+        """Work until nothing waits, or somebody has failed."""
+        while (taken := self._next()) is not None:
+            at, item = taken
+            try:
+                self._stop.check()
+                self.results[at] = self._work(item)
+            except BaseException as exc:  # noqa: BLE001 - raised where the list is waited for
+                self.errors[at] = exc
+                self._stop.set()
+                return
+
+    def _next(self) -> tuple[int, _Item] | None:
+        with self._lock:
+            return next(self._waiting, None)
 
 
 class Told:
