@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode
 
 from ..core.errors import CloudMLError, NotInstalled, Unavailable
 from .port import ObjectInfo, Page
+from .transfer.source import Slice
 
 ATTEMPTS = 5
 FIRST_WAIT_S = 0.2
@@ -40,7 +41,7 @@ class Ask:
     uri: str
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    body: bytes | Slice = b""
     also: Iterable[int] = ()
     again: bool = True
     raw: bool = False
@@ -177,15 +178,19 @@ class _Session:
         self._how = {"verify": said["verify"], "cert": said["cert"], "proxies": said["proxies"]}
         self._adapter = session.get_adapter(endpoint)
 
-    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Any:
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | Slice) -> Any:
         from requests import PreparedRequest
         from requests.structures import CaseInsensitiveDict
 
+        sent: Any = body or None
+        length = len(body)
+        if isinstance(body, Slice):
+            sent, length = body.blocks(), length - body.tell()
         request = PreparedRequest()
-        request.method, request.url, request.body = method, url, body or None
+        request.method, request.url, request.body = method, url, sent
         request.headers = CaseInsensitiveDict(headers)
-        if body or method in ("PUT", "POST"):
-            request.headers["Content-Length"] = str(len(body))
+        if length or method in ("PUT", "POST"):
+            request.headers["Content-Length"] = str(length)
         return self._adapter.send(request, stream=True, timeout=TIMEOUT_S, **self._how)
 
 

@@ -179,13 +179,15 @@ def test_kill_in_the_middle_leaves_the_old_result_and_the_next_one_cleans_up(pre
 
 
 class TestObjectStores:
-    """The same over a real object store."""
+    """The same over the object stores of all three clouds."""
 
-    @pytest.fixture
-    def bucket(self, s3_server, monkeypatch):
-        for name, value in s3_server.environ.items():
+    @pytest.fixture(params=["s3", "gs", "az"])
+    def bucket(self, request, monkeypatch):
+        fixture = {"s3": "s3_server", "gs": "gcs_server", "az": "azure_server"}[request.param]
+        server = request.getfixturevalue(fixture)
+        for name, value in server.environ.items():
             monkeypatch.setenv(name, value)
-        return f"s3://{s3_server.new_bucket()}"
+        return f"{request.param}://{server.new_bucket()}"
 
     def test_files_and_folders_are_read_and_written(self, prep, trips, bucket):
         prep(

@@ -185,7 +185,7 @@ class Session:
             body.seek(self._received - body.start)
             said = f"bytes {self._received}-{end - 1}/{self._size}"
             self._is_sure = False
-            self._hear(self._put(upload, said, body.read(), again=False))
+            self._hear(self._put(upload, said, body, again=False))
 
     def sent(self, upload: str) -> dict[int, tuple[str, int]]:
         self._hear(self._put(upload, f"bytes */{self._size}", b""))
@@ -211,7 +211,7 @@ class Session:
         else:
             self._done = wire.info_of(json.loads(got.body))
 
-    def _put(self, session: str, said: str, data: bytes, *, again: bool = True) -> Got:
+    def _put(self, session: str, said: str, data: bytes | Slice, *, again: bool = True) -> Got:
         headers = {"Content-Range": said}
         return self._place.ask(method="PUT", path=session, headers=headers, body=data, again=again)
 

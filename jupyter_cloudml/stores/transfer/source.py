@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ..disk import disk_errors
 from .checksums import Crc
 
 _BLOCK = 256 << 10
+_SENT_BLOCK = 1 << 20
 
 
 class Slice(io.RawIOBase):
@@ -44,6 +46,20 @@ class Slice(io.RawIOBase):
         data = os.pread(self.fd, wanted, self.start + self._place)
         self._place += len(data)
         return data
+
+    def blocks(self) -> Iterator[bytes]:
+        """Its bytes from its place on, which stays, in blocks that the allocator can use again.
+
+        Raises:
+            ConnectionError: the file has become shorter: what was promised to the other side cannot be sent.
+        """
+        position, end = self.start + self._place, self.start + self.length
+        while position < end:
+            data = os.pread(self.fd, min(_SENT_BLOCK, end - position), position)
+            if not data:
+                raise ConnectionError("the file became shorter while it was sent")
+            position += len(data)
+            yield data
 
     def checksum(self, crc: Crc) -> int:
         """Of all its bytes, wherever its place is."""
