@@ -20,7 +20,7 @@ from .profile import Profile
 from .request import PrepRequest
 from .tables import Table
 
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 4 << 30
 _RECORD = "record.json"
 

@@ -9,7 +9,7 @@ from ..core.errors import BadInput, NotInstalled
 from ..core.uris import scheme_of
 from .engines.port import Engine, Limits
 from .formats import BIGQUERY, PARQUET
-from .grouping import columns_of, is_grouping_cell, is_grouping_query
+from .grouping import is_grouping_cell, is_grouping_query
 from .polars_sql import suits_polars
 from .request import AUTO, SQL, PrepRequest
 from .sinks import Sink
@@ -43,36 +43,35 @@ def candidates(
     """
     if request.engine != AUTO:
         return (request.engine,)
-    is_here = not request.frames and all(map(_is_parquet_here, tables))
+    here = {} if request.frames or request.partition_by else _schemas_here(request, tables)
     if request.language != SQL:
-        return ("duckdb" if is_here and _groups(request, code, tables) else "polars",)
-    if is_here and is_grouping_query(tree):
+        is_one = len(request.results) == 1 and bool(here)
+        suits = is_one and is_grouping_cell(code, here, request.results[0])
+        return ("duckdb" if suits else "polars",)
+    if here and is_grouping_query(tree, here):
         return ("duckdb",)
     if suits_polars(tree) and not _may_overflow(tree, schemas()):
         return ("polars", "duckdb")
     return ("duckdb",)
 
 
-def _is_parquet_here(table: Table) -> bool:
-    return table.format == PARQUET and scheme_of(table.files[0].uri) == "file"
-
-
-def _groups(request: PrepRequest, code: str, tables: Iterable[Table]) -> bool:
-    """Whether a dataframe cell is one for DuckDB. Polars has the better sentence for a column that is not there."""
-    if len(request.results) > 1 or not is_grouping_cell(code, request.sources):
-        return False
+def _schemas_here(request: PrepRequest, tables: Collection[Table]) -> dict[str, Any]:
+    """The Arrow schemas of tables of which each is plain Parquet on this machine, into nothing or Parquet; else none."""
+    if not all(uri.endswith(f".{PARQUET}") for uri in request.sinks.values()):
+        return {}
+    if not all(
+        table.format == PARQUET
+        and scheme_of(table.files[0].uri) == "file"
+        and not table.is_partitioned
+        for table in tables
+    ):
+        return {}
     import pyarrow.parquet as pq
 
     try:
-        schemas = {table.name: pq.read_schema(table.files[0].place) for table in tables}
-    except (
-        OSError,
-        ValueError,
-    ):  # ArrowInvalid is a ValueError; Polars will say what is wrong with the file
-        return False
-    read, made = columns_of(code)
-    known = made.union(*(schema.names for schema in schemas.values()))
-    return read <= known and {name.lower() for name in read}.isdisjoint(_narrow(schemas))
+        return {table.name: pq.read_schema(table.files[0].place) for table in tables}
+    except (OSError, ValueError):  # ArrowInvalid is one; the engine says it better
+        return {}
 
 
 def _may_overflow(tree: Any, schemas: Mapping[str, Any]) -> bool:

@@ -1,109 +1,239 @@
 """Cells that group files of this machine and join nothing. DuckDB runs them, in a fifth less time and a third of the memory
 (docs/performance.md), and spills where the groups are many; joins, whole tables and object stores are Polars' (`choose`).
 
-A dataframe cell is recognised by its source alone, and only where it says nothing but words that tests compare on both
-engines, row by row; a cell that says more is Polars', whatever it does.
+A dataframe cell is recognised by its source, before it runs, and its types are inferred: it is one of these only where every
+word and every type in it means the same on both engines, and its result is the groups. All else stays on Polars.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-_SPOKEN = frozenset({"col", "len"})
-_METHODS = frozenset(
-    """filter with_columns select group_by agg sort rename drop
-    sum mean count len alias is_null is_in is_between""".split()  # noqa: SIM905
-)
-_OF_COLUMNS = frozenset({"col", "group_by", "select", "sort", "drop"})
-_MAKING = frozenset({"with_columns", "select", "agg"})
-_NODES = (
-    ast.Module, ast.Assign, ast.Expr, ast.Call, ast.keyword, ast.Attribute, ast.Name, ast.Load, ast.Store,
-    ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.BinOp, ast.UnaryOp, ast.Compare,
-    ast.Add, ast.Sub, ast.Mult, ast.BitAnd, ast.BitOr, ast.Invert, ast.USub,
-    ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE,
-)  # fmt: skip
-_CONSTANTS = (str, int, float, bool, type(None))
+NUMBER, TEXT, BOOL, TIME = "number", "text", "bool", "time"
+COUNT = "count"
+"""To be looked at and not to be reckoned with: Polars counts in 32 bits."""
+_KINDS = {
+    "int64": NUMBER,
+    "double": NUMBER,
+    "string": TEXT,
+    "large_string": TEXT,
+    "string_view": TEXT,
+    "bool": BOOL,
+    "date32[day]": TIME,
+    "timestamp[us]": TIME,
+}
+"""Arrow's types that both engines read, group and give back alike. Of a column of another type a cell may say nothing."""
+_NARROW = frozenset({"int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64", "float"})
+_MOST = 2**31  # what an integer in a cell may be
 
 
-def is_grouping_query(tree: Any) -> bool:
-    """Whether a query counts, adds up or tells apart, in one table."""
+def is_grouping_query(tree: Any, schemas: Mapping[str, Any]) -> bool:
+    """Whether a query counts, adds up or tells apart, in one table whose columns DuckDB gives back as they were."""
     from sqlglot import exp
 
     return (
         tree is not None
         and tree.find(exp.Join) is None
         and tree.find(exp.Group, exp.Distinct, exp.AggFunc) is not None
+        and all(
+            str(field.type) in _KINDS or str(field.type) in _NARROW
+            for schema in schemas.values()
+            for field in schema
+        )
     )
 
 
-def is_grouping_cell(code: str, sources: Collection[str]) -> bool:
-    """Whether a dataframe cell groups a source, in words that both engines understand alike."""
+def is_grouping_cell(code: str, schemas: Mapping[str, Any], result: str) -> bool:
+    """Whether what a dataframe cell makes for ``result`` are groups of one source, in words that both engines understand alike.
+
+    ``schemas`` are Arrow's, by the names of the sources. Integers that grow beyond 64 bits are not looked for: there DuckDB
+    raises, and Polars wraps around.
+    """
     try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError):
+        frames = {
+            name: _Frame({field.name: _KINDS.get(str(field.type), "") for field in schema})
+            for name, schema in schemas.items()
+        }
+        body = ast.parse(code).body
+        for part in body:
+            match part:
+                case ast.Import(names=[ast.alias(name="narwhals", asname="nw")]):
+                    continue
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if name != "nw":
+                    frames[name] = _frame(value, frames)
+                case ast.Expr(value=value) if part is body[-1] and result not in frames:
+                    frames[result] = _frame(value, frames)
+                case _:
+                    return False
+    except (SyntaxError, ValueError, _NotAlikeError):
         return False
-    tree.body = [part for part in tree.body if not _is_import_of_narwhals(part)]
-    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    words = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
-    if not all(any(word is function for function in called) for word in words):
-        return False  # nw.Int64, .str, .dt
-    known = {"nw", *sources}
-    for part in tree.body:
-        if not all(_is_plain(node, known) for node in ast.walk(part)):
-            return False
-        if isinstance(part, ast.Assign):
-            known |= {target.id for target in part.targets if isinstance(target, ast.Name)}
-    return any(word.attr == "group_by" for word in words)
+    return result in frames and frames[result].is_grouped
 
 
-def columns_of(code: str) -> tuple[set[str], set[str]]:
-    """The columns that such a cell reads, and those that it makes; one may be both."""
-    read: set[str] = set()
-    made: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            texts = {part.value for word in node.args for part in _texts(word)}
-            if node.func.attr in _MAKING:
-                made |= {str(keyword.arg) for keyword in node.keywords}
-            if node.func.attr in ("alias", "rename"):
-                made |= texts
-            elif node.func.attr in _OF_COLUMNS:
-                read |= texts
-    return read, made
+class _NotAlikeError(Exception):
+    """The cell says what the engines may understand differently."""
 
 
-def _texts(word: ast.expr) -> Iterator[Any]:
-    """The texts of an argument: itself, or those of a list or a mapping."""
-    parts: list[Any] = [word, *getattr(word, "elts", ()), *getattr(word, "values", ())]
-    for part in parts:
-        if isinstance(part, ast.Constant) and isinstance(part.value, str):
-            yield part
+@dataclass(frozen=True)
+class _Frame:
+    """The kinds of a frame's columns, by name; empty ones are not to be touched."""
+
+    columns: Mapping[str, str]
+    is_grouped: bool = False
+
+    def __post_init__(self) -> None:
+        if len({name.lower() for name in self.columns}) < len(self.columns):
+            raise _NotAlikeError  # DuckDB's names have no case
+
+    def kind(self, name: str) -> str:
+        if not (found := self.columns.get(name)):
+            raise _NotAlikeError
+        return found
 
 
-def _is_plain(node: ast.AST, known: Collection[str]) -> bool:
+def _frame(node: ast.expr, frames: Mapping[str, _Frame]) -> _Frame:
     match node:
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="nw"), attr=word)):
-            return word in _SPOKEN
-        case ast.Call(func=ast.Attribute(attr=word)):
-            return word in _METHODS
-        case ast.Call():
-            return False
-        case ast.Name(id=name, ctx=ast.Load()):
-            return name in known
-        case ast.Name(id=name):
-            return name != "nw"
-        case ast.Assign(targets=targets):
-            return all(isinstance(target, ast.Name) for target in targets)
+        case ast.Name(id=name) if name in frames:
+            return frames[name]
+        case ast.Call(
+            func=ast.Attribute(
+                value=ast.Call(
+                    func=ast.Attribute(value=source, attr="group_by"), args=by, keywords=[]
+                ),
+                attr="agg",
+            )
+        ) if by:
+            frame = _frame(source, frames)
+            keys = {name: frame.kind(name) for name in map(_text, by)}
+            return _Frame(_merged(keys, _made(node, frame, _aggregate)), is_grouped=True)
+        case ast.Call(func=ast.Attribute(value=source, attr=word)):
+            return _step(word, node, _frame(source, frames))
+    raise _NotAlikeError
+
+
+def _step(word: str, call: ast.Call, frame: _Frame) -> _Frame:
+    if word == "filter" and call.args and not call.keywords:
+        for argument in call.args:
+            _wanted(_column(argument, frame)[1], BOOL)
+        return frame
+    if word == "with_columns":
+        made = _made(call, frame, _column)
+        return _Frame({**frame.columns, **made}, is_grouped=frame.is_grouped)
+    if word == "sort" and call.args:
+        for name in map(_text, call.args):
+            frame.kind(name)
+        for keyword in call.keywords:
+            if keyword.arg not in ("descending", "nulls_last") or not _is_bool(keyword.value):
+                raise _NotAlikeError
+        return frame
+    raise _NotAlikeError
+
+
+def _made(call: ast.Call, frame: _Frame, understand: Any) -> dict[str, str]:
+    """The columns that the arguments of a call make."""
+    given = [understand(argument, frame) for argument in call.args]
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            raise _NotAlikeError
+        given.append((keyword.arg, understand(keyword.value, frame)[1]))
+    made: dict[str, str] = {}
+    for name, kind in given:
+        made = _merged(made, {name: kind})
+    return made
+
+
+def _merged(some: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """Both; of no name twice, and each with a name and a kind."""
+    if not all(more) or not all(more.values()) or not some.keys().isdisjoint(more):
+        raise _NotAlikeError
+    return {**some, **more}
+
+
+def _aggregate(node: ast.expr, frame: _Frame) -> tuple[str, str]:
+    match node:
+        case ast.Call(func=ast.Attribute(value=inner, attr="alias"), args=[alias], keywords=[]):
+            return _text(alias), _aggregate(inner, frame)[1]
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id="nw"), attr="len"), args=[], keywords=[]
+        ):
+            return "len", COUNT
+        case ast.Call(
+            func=ast.Attribute(value=inner, attr="sum" | "mean" | "count" as word),
+            args=[],
+            keywords=[],
+        ):
+            name, kind = _column(inner, frame)
+            if word == "count" or (word == "sum" and kind == BOOL):
+                return name, COUNT
+            return name, _wanted(kind, NUMBER)
+    raise _NotAlikeError
+
+
+def _column(node: ast.expr, frame: _Frame) -> tuple[str, str]:
+    """The name and the kind of an expression over columns."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(value=ast.Name(id="nw"), attr="col"), args=[column], keywords=[]
+        ):
+            return _text(column), frame.kind(_text(column))
+        case ast.Call(func=ast.Attribute(value=inner, attr="alias"), args=[alias], keywords=[]):
+            return _text(alias), _column(inner, frame)[1]
+        case ast.Call(func=ast.Attribute(value=inner, attr="is_null"), args=[], keywords=[]):
+            return _column(inner, frame)[0], BOOL
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult(), right=right):
+            return _both(left, right, frame, NUMBER)[0], NUMBER
+        case ast.BinOp(left=left, op=ast.BitAnd() | ast.BitOr(), right=right):
+            return _both(left, right, frame, BOOL)[0], BOOL
+        case ast.UnaryOp(op=ast.Invert(), operand=inner):
+            name, kind = _column(inner, frame)
+            return name, _wanted(kind, BOOL)
+        case ast.Compare(left=left, comparators=[right]) if isinstance(
+            node.ops[0], (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+        ):
+            return _both(left, right, frame, NUMBER, TEXT)[0], BOOL
+    raise _NotAlikeError
+
+
+def _both(left: ast.expr, right: ast.expr, frame: _Frame, *wanted: str) -> tuple[str, str]:
+    """The name and the kind of two sides of one wanted kind. One may be a constant; after one at the left there is no name."""
+    sides = [_constant(side) or _column(side, frame) for side in (left, right)]
+    (name, kind), (other, other_kind) = sides
+    if kind != other_kind or not (name or other):
+        raise _NotAlikeError
+    return name, _wanted(kind, *wanted)
+
+
+def _constant(node: ast.expr) -> tuple[str, str] | None:
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)):
+            return ("", NUMBER) if _is_number(value) else None
         case ast.Constant(value=value):
-            return isinstance(value, _CONSTANTS)
-        case ast.keyword(arg=name):
-            return name is not None
-    return isinstance(node, _NODES)
+            if _is_number(value):
+                return "", NUMBER
+            return ("", TEXT) if isinstance(value, str) else None
+    return None
 
 
-def _is_import_of_narwhals(part: ast.stmt) -> bool:
-    return isinstance(part, ast.Import) and [(a.name, a.asname) for a in part.names] == [
-        ("narwhals", "nw")
-    ]
+def _is_number(value: object) -> bool:
+    if isinstance(value, float):
+        return True
+    return isinstance(value, int) and not isinstance(value, bool) and value < _MOST
+
+
+def _is_bool(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, bool)
+
+
+def _text(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+        return node.value
+    raise _NotAlikeError
+
+
+def _wanted(kind: str, *wanted: str) -> str:
+    if kind not in wanted:
+        raise _NotAlikeError
+    return kind

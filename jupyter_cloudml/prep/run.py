@@ -84,9 +84,11 @@ class Preparation:
         self._close()
 
     def _close(self) -> None:
-        self._stack.close()
-        if self._judge is not None:
-            self._judge.close()
+        try:
+            self._stack.close()
+        finally:
+            if self._judge is not None:
+                self._judge.close()
         shutil.rmtree(self.place.scratch, ignore_errors=True)
 
     def _open(self) -> None:

@@ -28,7 +28,7 @@ _KIND = re.compile(r"^(?:Parser|Binder|Catalog|Conversion|Invalid Input|Not impl
 class Judge:
     """What DuckDB says of a cell's SQL. Connecting takes 10 to 30 ms, so a thread does it from now on; ``connection`` waits.
 
-    ``connection`` is to an empty database which stays empty; who takes it over closes it, as ``close`` does.
+    ``connection`` is to an empty database, which the judge leaves empty; the engine may take it over.
     """
 
     def __init__(self) -> None:

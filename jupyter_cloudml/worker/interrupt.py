@@ -6,11 +6,13 @@ of Python's it would live on where the signal meets it before its first line (``
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -20,26 +22,33 @@ _forking = threading.local()
 
 
 class _Handler:
-    """A handler that was set here, and not by the cell."""
+    """A handler that was set here, and not by the cell. What it raises must not end in a hook of a fork, which swallows it."""
 
     def __init__(self, call: Callable[[int, FrameType | None], None]) -> None:
         self._call = call
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        self._call(number, frame)
+        if _is_in_hook(frame):
+            _thread.start_new_thread(_send_again, (number,))
+        else:
+            self._call(number, frame)
+
+
+def _send_again(number: int) -> None:
+    time.sleep(0.001)
+    os.kill(os.getpid(), number)
 
 
 def _before_fork() -> None:
-    _forking.mask = (
+    if isinstance(signal.getsignal(signal.SIGTERM), _Handler):
+        _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])  # kept before it changes
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-        if isinstance(signal.getsignal(signal.SIGTERM), _Handler)
-        else None
-    )
 
 
 def _after_fork() -> None:
-    if _forking.mask is not None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+    mask, _forking.mask = getattr(_forking, "mask", None), None
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _after_fork_in_child() -> None:
@@ -50,6 +59,17 @@ def _after_fork_in_child() -> None:
         if isinstance(signal.getsignal(number), _Handler):
             signal.signal(number, at_home)
     _after_fork()
+
+
+_HOOKS = frozenset(hook.__code__ for hook in (_before_fork, _after_fork, _after_fork_in_child))
+
+
+def _is_in_hook(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code in _HOOKS:
+            return True
+        frame = frame.f_back
+    return False
 
 
 if hasattr(os, "register_at_fork"):

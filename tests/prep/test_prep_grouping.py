@@ -6,10 +6,8 @@ import polars as pl
 import pytest
 
 from jupyter_cloudml.core.errors import BadInput
-from jupyter_cloudml.prep.grouping import columns_of, is_grouping_cell, is_grouping_query
 from jupyter_cloudml.prep.request import PrepRequest
 from jupyter_cloudml.prep.run import Place, Preparation
-from jupyter_cloudml.prep.sql import parse
 
 from .conftest import raises_sentence, trip_frame
 
@@ -20,52 +18,92 @@ result = (
     trips.filter(nw.col("fare") > 2)
     .with_columns(double=nw.col("fare") * 2, late=nw.col("id") + 7 - 2 * nw.col("riders"))
     .group_by("city", "night")
-    .agg(nw.len().alias("n"), nw.col("double").mean(), nw.col("late", "riders").sum())
+    .agg(nw.len().alias("n"), nw.col("double").mean(), nw.col("late").sum(), r=nw.col("riders").sum())
     .sort("city", "night", nulls_last=True)
 )
 """,
     "nothing is left": """
 few = trips.filter((nw.col("id") < 0) | (nw.col("fare") == -1))
-result = few.group_by("city").agg(nw.col("fare").sum().alias("s"), nw.col("fare").mean().alias("m")).sort("city")
+result = few.group_by("city").agg(nw.col("fare").sum().alias("s"), m=nw.col("fare").mean()).sort("city")
 """,
     "only nulls": """
 result = (
     trips.filter(nw.col("fare").is_null() & ~nw.col("night"))
     .group_by("city")
-    .agg(nw.col("fare").sum().alias("s"), nw.col("fare").mean().alias("m"), nw.col("fare").count().alias("c"))
+    .agg(s=nw.col("fare").sum(), m=nw.col("fare").mean(), c=nw.col("fare").count())
     .sort("city", descending=True, nulls_last=True)
 )
 """,
-    "nulls first": """
-result = trips.group_by("city").agg(nw.len().alias("n")).sort("city").rename({"n": "count"})
+    "nulls first, as the last expression": """
+trips.group_by("city").agg(nw.len()).sort("city")
 """,
-    "in and between": """
-kept = trips.filter(nw.col("city").is_in(["Bern", "Zug"]), nw.col("fare").is_between(3, 9))
-kept = kept.select("city", "riders", even=nw.col("riders") != 1).drop("riders")
-result = kept.group_by("city", "even").agg(nw.len().alias("n")).sort("n", "city", "even")
+    "text": """
+kept = trips.filter((nw.col("city") >= "Bern") & (nw.col("city") != "Zug"), nw.col("riders") <= 3)
+kept = kept.with_columns((nw.col("fare") - 1.5).alias("less"), even=nw.col("riders") == 2)
+result = kept.group_by("city", "even").agg(nw.col("less").sum(), n=nw.len()).sort("n", "city", "even")
 """,
-    "times": """
-result = trips.group_by("stamp").agg(nw.len().alias("n"), nw.col("night").sum().alias("b")).sort("stamp", descending=True)
+    "times and truths": """
+result = trips.group_by("stamp").agg(n=nw.len(), b=nw.col("night").sum()).sort("stamp", descending=True)
+""",
+    "reckoned with afterwards": """
+sums = trips.group_by("city").agg(s=nw.col("fare").sum(), m=nw.col("riders").mean())
+result = sums.with_columns(t=nw.col("s") * nw.col("m")).filter(nw.col("t") > 1).sort("city", nulls_last=True)
 """,
     "not a number": """
 both = floats.with_columns(y=nw.col("x") - 1).filter(nw.col("x") > 0)
-result = both.group_by("x").agg(nw.len().alias("n"), nw.col("y").sum(), nw.col("y").mean().alias("m")).sort("x")
+result = both.group_by("x").agg(nw.col("y").sum(), n=nw.len(), m=nw.col("x").mean()).sort("x")
 """,
 }
+G = ".group_by('city').agg(n=nw.len())"
 OTHERS = {
-    "a join": "result = trips.join(cities, on='city').group_by('city').agg(nw.len())",
+    "a join": f"result = trips.join(cities, on='city'){G}",
     "no group": "result = trips.filter(nw.col('fare') > 2)",
-    "a minimum, which is another one where there are NaN": "result = trips.group_by('city').agg(nw.col('fare').min())",
-    "a division": "result = trips.with_columns(h=nw.col('id') / nw.col('riders')).group_by('h').agg(nw.len())",
-    "a name of the notebook": "result = trips.filter(nw.col('fare') > limit).group_by('city').agg(nw.len())",
-    "a function": "result = clean(trips).group_by('city').agg(nw.len())",
-    "a type": "result = trips.with_columns(nw.col('id').cast(nw.Int8)).group_by('id').agg(nw.len())",
-    "a namespace": "result = trips.group_by(nw.col('city').str.to_lowercase()).agg(nw.len())",
-    "rows looked at": "print(trips.collect())\nresult = trips.group_by('city').agg(nw.len())",
-    "a loop": "for name in ['city']:\n    result = trips.group_by(name).agg(nw.len())",
-    "a line of the shell": "!ls\nresult = trips.group_by('city').agg(nw.len())",
-    "names for many": "result = trips.group_by(*keys).agg(nw.len())",
-    "another nw": "nw = trips\nresult = trips.group_by('city').agg(nw.len())",
+    "a group, and another result": f"g = trips{G}\nresult = trips.filter(nw.col('fare') > 2)",
+    "a group, and a last expression": f"g = trips{G}\ntrips.filter(nw.col('fare') > 2)",
+    "a minimum, which is another one where there are NaN": "result = trips.group_by('city').agg(m=nw.col('fare').min())",
+    "a division": f"result = trips.with_columns(h=nw.col('id') / nw.col('riders')){G}",
+    "a name of the notebook": f"result = trips.filter(nw.col('fare') > limit){G}",
+    "a column named by a variable": "c = 'fare'\nresult = trips.group_by('city').agg(s=nw.col(c).sum())",
+    "a function": f"result = clean(trips){G}",
+    "a type": f"result = trips.with_columns(nw.col('id').cast(nw.Int8)){G}",
+    "a namespace": "result = trips.group_by(nw.col('city').str.to_lowercase()).agg(n=nw.len())",
+    "rows looked at": f"print(trips.collect())\nresult = trips{G}",
+    "a loop": "for name in ['city']:\n    result = trips.group_by(name).agg(n=nw.len())",
+    "a line of the shell": f"!ls\nresult = trips{G}",
+    "names for many": "result = trips.group_by(*keys).agg(n=nw.len())",
+    "options for many": "result = trips.group_by('city').agg(**made)",
+    "another nw": f"nw = trips\nresult = trips{G}",
+    "text put together": f"result = trips.with_columns(c=nw.col('city') + '-'){G}",
+    "the share of truths": "result = trips.group_by('city').agg(m=nw.col('night').mean())",
+    "the share of comparisons": "result = trips.group_by('city').agg(m=(nw.col('fare') > 2).mean())",
+    "truths added": f"result = trips.with_columns(c=nw.col('night') + nw.col('night')){G}",
+    "bits": f"result = trips.filter((nw.col('id') & 1) == 1){G}",
+    "bits turned": f"result = trips.with_columns(c=~nw.col('id')){G}",
+    "times reckoned with": f"result = trips.with_columns(c=nw.col('stamp') - nw.col('stamp')){G}",
+    "a time as text": f"result = trips.filter(nw.col('stamp') > '2026-01-02'){G}",
+    "a number as text": f"result = trips.filter(nw.col('id') > '2'){G}",
+    "a count reckoned with": f"result = trips{G}.with_columns(m=nw.col('n') - 500)",
+    "names that differ by case": "result = trips.with_columns(FARE=nw.col('fare') * 2).group_by('city').agg(s=nw.col('FARE').sum())",
+    "a result that differs by case": "result = trips.group_by('city').agg(City=nw.len())",
+    "a name twice": "result = trips.group_by('city').agg(nw.len(), nw.len())",
+    "a rename": f"result = trips.rename({{'city': 'town'}}){G}",
+    "a huge number": f"result = trips.with_columns(c=nw.col('id') * 4000000000000){G}",
+    "a column that is not there": "result = trips.group_by('nope').agg(n=nw.len())",
+    "a filter by name": f"result = trips.filter(night=True){G}",
+    "two lines in one": f"result = other = trips{G}",
+}
+ODD = {
+    "i8": pl.Series([120, 120, 10], dtype=pl.Int8),
+    "i32": pl.Series([2**31 - 1, 1, 2], dtype=pl.Int32),
+    "f32": pl.Series([0.1, 0.2, 0.3], dtype=pl.Float32),
+    "u32": pl.Series([1, 2, 3], dtype=pl.UInt32),
+    "span": pl.Series([1, 2, 3]).cast(pl.Duration("us")),
+    "ms": pl.Series([1, 2, 3]).cast(pl.Datetime("ms")),
+    "zoned": pl.Series([1, 2, 3]).cast(pl.Datetime("us", "Europe/Zurich")),
+    "kind": pl.Series(["a", "b", "a"], dtype=pl.Categorical),
+    "price": pl.Series(["1.5", "2", "3"]).cast(pl.Decimal(10, 2)),
+    "bytes": pl.Series([b"a", b"b", b"a"]),
+    "list": pl.Series([[1], [2], [1]]),
 }
 
 
@@ -77,12 +115,12 @@ def sources(trips, tmp_path):
 
 
 @pytest.fixture
-def narrow(tmp_path):
-    """As a source: integers of 8 and 32 bits."""
-    data = {"i": [120, 120, 10], "k": ["a", "a", "b"], "u": [1, 2, 3]}
-    types = {"i": pl.Int8, "u": pl.UInt32}
-    pl.DataFrame(data, schema_overrides=types).write_parquet(tmp_path / "narrow.parquet")
-    return {"narrow": str(tmp_path / "narrow.parquet")}
+def odd(tmp_path):
+    """As a source: columns that the engines do not give back alike."""
+    pl.DataFrame({"k": ["a", "a", "b"], "x": [1, 2, 3], **ODD}).write_parquet(
+        tmp_path / "odd.parquet"
+    )
+    return {"odd": str(tmp_path / "odd.parquet")}
 
 
 def engine_for(code, sources, tmp_path, *, language="python", frames=None, **words):
@@ -97,9 +135,8 @@ def engine_for(code, sources, tmp_path, *, language="python", frames=None, **wor
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_same_rows_and_types_come_from_both(prep, sources, tmp_path, cell):
-    code = CELLS[cell]
-    assert is_grouping_cell(code, sources)
-    assert engine_for(code, sources, tmp_path) == "duckdb"
+    code = CELLS[cell] if "result" in CELLS[cell] else f"result = {CELLS[cell].strip()}"
+    assert engine_for(CELLS[cell], sources, tmp_path) == "duckdb"
     auto, polars = (
         prep(code, sources=sources, engine=engine, outputs=("result",))["result"].frame
         for engine in ("auto", "polars")
@@ -111,33 +148,52 @@ def test_the_same_rows_and_types_come_from_both(prep, sources, tmp_path, cell):
 
 
 @pytest.mark.parametrize("cell", OTHERS)
-def test_a_cell_that_says_more_is_polars(sources, cell):
-    assert not is_grouping_cell(OTHERS[cell], [*sources, "cities"])
+def test_a_cell_that_says_more_is_polars(sources, tmp_path, cell):
+    assert engine_for(OTHERS[cell], sources, tmp_path) == "polars"
 
 
-def test_narrow_integers_are_added_up_by_polars(narrow, tmp_path):
-    wide = "result = narrow.group_by('k').agg(nw.len().alias('i'))"
-    assert engine_for(wide, narrow, tmp_path) == "duckdb"
-    assert engine_for(wide.replace("nw.len()", "nw.col('i').sum()"), narrow, tmp_path) == "polars"
-
-
-def test_the_columns_that_a_cell_reads_are_known():
-    read, made = columns_of(CELLS["readme"])
-    assert read == {"fare", "id", "riders", "double", "late", "city", "night"}
-    assert made == {"double", "late", "n"}
-    read, made = columns_of(
-        "a.select(['x', 'y'], z=nw.col('w')).rename({'w': 'x'}).sort('z').drop('v')"
+@pytest.mark.parametrize("column", ODD)
+def test_columns_that_come_back_otherwise_are_polars(odd, tmp_path, column):
+    assert (
+        engine_for("result = odd.group_by('k').agg(s=nw.col('x').sum())", odd, tmp_path) == "duckdb"
     )
-    assert (read, made) == (set("xywzv"), {"z", "x"})
+    for code in (
+        f"result = odd.group_by({column!r}).agg(n=nw.len())",
+        f"result = odd.group_by('k').agg(s=nw.col({column!r}).sum())",
+        f"result = odd.with_columns(y=nw.col({column!r}) * 2).group_by('k').agg(n=nw.len())",
+    ):
+        assert engine_for(code, odd, tmp_path) == "polars"
 
 
-def test_only_parquet_of_this_machine_and_one_result(sources, trips, tmp_path):
-    code = CELLS["nulls first"]
+def test_names_of_a_file_that_differ_by_case_alone_are_polars(tmp_path):
+    pl.DataFrame({"a": [1, 2], "A": [3, 4]}).write_parquet(tmp_path / "case.parquet")
+    code = "result = t.group_by('a').agg(s=nw.col('A').sum())"
+    assert engine_for(code, {"t": str(tmp_path / "case.parquet")}, tmp_path) == "polars"
+
+
+@pytest.mark.parametrize("language", ["python", "sql"])
+def test_only_plain_parquet_of_this_machine_and_one_result(sources, trips, tmp_path, language):
+    code = {
+        "python": CELLS["nulls first, as the last expression"],
+        "sql": "SELECT city, count(*) AS n FROM trips GROUP BY city",
+    }[language]
+
+    def engine(sources=sources, **words):
+        return engine_for(code, sources, tmp_path, language=language, **words)
+
+    assert engine() == "duckdb"
     pl.read_parquet(trips / "0.parquet").write_csv(tmp_path / "trips.csv")
-    assert engine_for(code, {"trips": str(tmp_path / "trips.csv")}, tmp_path) == "polars"
-    assert engine_for(code, sources, tmp_path, frames={"more": trip_frame(3)}) == "polars"
-    two = {"outputs": ("result", "few")}
-    assert engine_for(f"few = trips.drop('id')\n{code}", sources, tmp_path, **two) == "polars"
+    assert engine({"trips": str(tmp_path / "trips.csv")}) == "polars"
+    assert engine(frames={"more": trip_frame(3)}) == "polars"
+    (tmp_path / "by" / "year=2026").mkdir(parents=True)
+    pl.read_parquet(trips / "0.parquet").write_parquet(tmp_path / "by" / "year=2026" / "0.parquet")
+    assert engine({"trips": str(tmp_path / "by")}) == "polars"
+    for sink, expected in (("x.parquet", "duckdb"), ("x.csv", "polars"), ("x.jsonl", "polars")):
+        where = {"outputs": (), "sinks": {"result": str(tmp_path / sink)}}
+        assert engine(**where) == expected
+    if language == "python":
+        two = f"few = trips.filter(nw.col('id') > 3)\nresult = few{G}"
+        assert engine_for(two, sources, tmp_path, outputs=("result", "few")) == "polars"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +210,6 @@ def test_only_parquet_of_this_machine_and_one_result(sources, trips, tmp_path):
     ],
 )
 def test_queries_that_group_are_duckdb_s_where_they_join_nothing(sources, tmp_path, query, engine):
-    assert is_grouping_query(parse(query)) == (engine == "duckdb")
     assert engine_for(query, sources, tmp_path, language="sql") == engine
 
 
@@ -176,7 +231,7 @@ COUNTS = "result = {}.group_by('{}').agg(nw.len().alias('n'), nw.col('{}').max()
 
 @pytest.mark.parametrize("is_written", [False, True])
 def test_counts_are_wide_on_polars_too_but_a_column_keeps_its_type(
-    prep, sources, narrow, tmp_path, is_written
+    prep, sources, odd, tmp_path, is_written
 ):
     def schema(code, sources):
         where = {"sinks": {"result": str(tmp_path / "out.parquet")}} if is_written else {}
@@ -188,4 +243,4 @@ def test_counts_are_wide_on_polars_too_but_a_column_keeps_its_type(
 
     assert schema(COUNTS.format("trips", "city", "id"), sources)["n"] == pl.Int64
     given = {"k": pl.String, "n": pl.UInt32, "m": pl.UInt32}
-    assert schema(COUNTS.format("narrow", "k", "u"), narrow) == given
+    assert schema(COUNTS.format("odd", "k", "u32"), odd) == given

@@ -273,6 +273,27 @@ def test_a_pool_that_ends_while_its_processes_begin_ends(run):
     assert job.namespace["r"] == [1, 2]
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_cancel_that_meets_a_fork_is_not_lost(run, when):
+    """It comes while the hooks of the fork block it, or as they begin to."""
+    job = run(
+        "import os, signal, time\nreal = signal.pthread_sigmask\nsent = []\n"
+        "def mask(how, numbers):\n"
+        "    def send():\n"
+        "        if not sent:\n            sent.append(1)\n            os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"    if {when!r} == 'before':\n        send()\n"
+        "    found = real(how, numbers)\n"
+        "    if numbers and how == signal.SIG_BLOCK:\n        send()\n"
+        "    return found\n"
+        "signal.pthread_sigmask = mask\n"
+        "if os.fork() == 0:\n    os._exit(0)\n"
+        "signal.pthread_sigmask = real\n"
+        "for _ in range(1000):\n    time.sleep(0.01)\n"
+    )
+    assert job.error["ename"] == "KeyboardInterrupt"
+    assert job.namespace["sent"] == [1]
+
+
 @pytest.mark.parametrize("wanted", ["SIG_DFL", "SIG_IGN"])
 def test_what_the_cell_makes_of_sigterm_its_children_have(run, wanted):
     job = run(

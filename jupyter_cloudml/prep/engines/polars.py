@@ -80,7 +80,8 @@ class PolarsEngine:
         pl.collect_all(sinks, engine="streaming")
 
     def _counts(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        """The types of columns that Polars counted: 64 bits with a sign, as on every engine (its own wrap around below 0)."""
+        """The type of columns of unsigned 32 bits where no source has such: Polars counts in them, every other engine in
+        64 bits with a sign."""
         import polars as pl
 
         counted = {name: pl.Int64 for name, kind in schema.items() if kind == pl.UInt32}

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
@@ -26,8 +27,7 @@ from .workers import Stop, Told, work_off
 CRC_NAME = "cloudml-crc32c"
 """The metadata of an object that holds eight hexadecimal digits. Others who write it anew leave none, or a wrong one."""
 _THREADS = 32
-_WRITING = threading.Lock()
-"""One file at a time: writers of one folder otherwise spin on its lock, which costs a tenth more time of the processor."""
+_QUICK_S = 0.003
 _SMALL_BYTES = 16 << 20
 """Above it the engine for one large object is faster, and needs less memory."""
 
@@ -65,6 +65,7 @@ def get_many(
 
     places = landings(folder, keys, strip)
     told, etags, crc = Told(progress), _Etags(), crc_named("crc32c")
+    writing = _InTurn()
 
     def one(place: tuple[str, Path]) -> ObjectInfo:
         key, path = place
@@ -76,9 +77,11 @@ def get_many(
                 data = answer.bytes() if meta["size"] <= _SMALL_BYTES else None
             kept = answer.attributes.get(CRC_NAME) if crc else None
             if data is not None and (
-                _crc_of(crc, data) == kept if crc and kept else etags.allow(meta["e_tag"], data)
+                (crc and kept and _crc_of(crc, data) == kept)
+                or etags.allow(meta["e_tag"], data, is_needed=bool(kept))
             ):
-                _write(path, data)
+                with writing:
+                    _write(path, data)
                 told(len(data))
                 return _info(key, meta)
         info = whole.get(key, path)
@@ -132,12 +135,33 @@ class _Etags:
 
     are_md5 = True
 
-    def allow(self, etag: str | None, data: Any) -> bool:
-        """False when the etag is the MD5 of other bytes, or none at all."""
+    def allow(self, etag: str | None, data: Any, *, is_needed: bool = False) -> bool:
+        """False when the etag is the MD5 of other bytes. One that is none at all says nothing: False where it ``is_needed``."""
         said = (etag or "").strip('"')
         if not self.are_md5 or not _MD5.fullmatch(said):
-            return True
+            return not is_needed
         return hashlib.md5(data, usedforsecurity=False).hexdigest() == said
+
+
+class _InTurn:
+    """One writer at a time: on a disk of this machine many spin on the lock of their folder, which costs a tenth more time of
+    the processor. Where one writer takes long, as over a network, from then on all go at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._since = threading.local()
+        self._is_quick = True
+
+    def __enter__(self) -> None:
+        self._since.begun = 0.0
+        if self._is_quick:
+            self._lock.acquire()
+            self._since.begun = time.perf_counter()
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._since.begun:
+            self._is_quick = self._is_quick and time.perf_counter() - self._since.begun < _QUICK_S
+            self._lock.release()
 
 
 def _crc_of(crc: Crc, data: Any) -> str:
@@ -155,7 +179,7 @@ def _small(source: Path | bytes) -> bytes | None:
 
 def _write(path: Path, data: Any) -> None:
     temporary = temporary_beside(path)
-    with _WRITING, disk_errors(path):
+    with disk_errors(path):
         fd = _create(temporary)
         try:
             rest = memoryview(data)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...core.errors import Conflict
 from ..disk import disk_errors
 from .checksums import Crc
 
@@ -51,13 +52,13 @@ class Slice(io.RawIOBase):
         """Its bytes from its place on, which stays, in blocks that the allocator can use again.
 
         Raises:
-            ConnectionError: the file has become shorter: what was promised to the other side cannot be sent.
+            Conflict: the file has become shorter: what was promised to the other side cannot be sent.
         """
         position, end = self.start + self._place, self.start + self.length
         while position < end:
             data = os.pread(self.fd, min(_SENT_BLOCK, end - position), position)
             if not data:
-                raise ConnectionError("the file became shorter while it was sent")
+                raise Conflict("the file became shorter while it was sent", hint="send it again")
             position += len(data)
             yield data
 

@@ -50,15 +50,14 @@ def work_off(
     served = _Served(work, items, stop)
     count = min(threads, len(items))
     with ThreadPoolExecutor(count, thread_name_prefix="cloudml-store") as pool:
-        serving = [pool.submit(served.serve) for _ in range(count)]
         try:
-            wait(serving)
+            wait([pool.submit(served.serve) for _ in range(count)])
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
-    for at in sorted(served.errors):
-        if not isinstance(served.errors[at], Stopped):
-            raise served.errors[at]
+    errors = [served.errors[at] for at in sorted(served.errors)]
+    for error in sorted(errors, key=lambda error: isinstance(error, Stopped)):
+        raise error
     return [served.results[at] for at in range(len(items))]
 
 
