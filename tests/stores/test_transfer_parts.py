@@ -1,0 +1,97 @@
+"""The small parts of a transfer: threads that take turns, writers that do, a file that is being sent."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from jupyter_cloudml.core.errors import Conflict
+from jupyter_cloudml.stores.transfer import many
+from jupyter_cloudml.stores.transfer.source import Slice
+from jupyter_cloudml.stores.transfer.workers import Stop, Stopped, work_off
+
+
+def test_results_come_in_the_order_of_the_items():
+    def slow(number):
+        time.sleep((20 - number) / 2000)
+        return number * 2
+
+    assert work_off(slow, list(range(20)), threads=8, stop=Stop()) == [n * 2 for n in range(20)]
+
+
+def test_after_an_error_nothing_more_is_begun_and_it_is_raised():
+    begun = []
+
+    def work(number):
+        begun.append(number)
+        if number == 3:
+            raise ValueError("three")
+        time.sleep(0.01)
+
+    with pytest.raises(ValueError, match="three"):
+        work_off(work, list(range(1000)), threads=4, stop=Stop())
+    assert len(begun) < 20
+
+
+def test_a_stop_from_outside_is_told():
+    stop = Stop()
+    stop.set()
+    with pytest.raises(Stopped):
+        work_off(str, [1, 2, 3], threads=2, stop=stop)
+
+
+def test_threads_that_cannot_start_stop_those_that_did(monkeypatch):
+    real, begun, count = ThreadPoolExecutor.submit, [], iter(range(100))
+
+    def submit(self, *words):
+        if next(count) == 2:
+            raise RuntimeError("can't start new thread")
+        return real(self, *words)
+
+    def work(number):
+        begun.append(number)
+        time.sleep(0.01)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
+    with pytest.raises(RuntimeError, match="new thread"):
+        work_off(work, list(range(1000)), threads=8, stop=Stop())
+    assert len(begun) < 20
+
+
+@pytest.mark.parametrize(("slow_s", "at_once"), [(0.0, 1), (0.02, 8)])
+def test_writers_take_turns_only_where_one_is_quick(slow_s, at_once):
+    turn, inside, most, lock = many._InTurn(), 0, 0, threading.Lock()
+
+    def write(_number):
+        nonlocal inside, most
+        with turn:
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            time.sleep(slow_s)
+            with lock:
+                inside -= 1
+
+    if slow_s:
+        write(0)
+    work_off(write, list(range(64)), threads=8, stop=Stop())
+    assert most == at_once if at_once == 1 else most > 1
+
+
+def test_a_file_is_sent_from_its_place_on_and_one_that_shrinks_is_a_conflict(tmp_path):
+    data = os.urandom((2 << 20) + 5)
+    (tmp_path / "x").write_bytes(data)
+    with (tmp_path / "x").open("rb") as file:
+        body = Slice(file.fileno(), 1, len(data) - 1)
+        body.seek(2)
+        assert b"".join(body.blocks()) == data[3:]
+        assert b"".join(body.blocks()) == data[3:]  # once more, after a refusal
+        sending = body.blocks()
+        next(sending)
+        os.truncate(tmp_path / "x", 1 << 20)
+        with pytest.raises(Conflict, match="shorter"):
+            list(sending)
