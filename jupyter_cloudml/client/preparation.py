@@ -18,7 +18,7 @@ from ..prep.formats import checked_format
 from ..prep.language import language_of
 from ..prep.request import AUTO, DEFAULT_ROWS, PYTHON, RESULT, PrepRequest, checked_engine
 from ..prep.sinks import refuse_overlaps, sink_of
-from ..prep.sql import parse, refuse_unknown_tables, tables_of
+from ..prep.sql import parse, refuse_syntax, refuse_unknown_tables, tables_of
 from ..prep.tables import resolve
 from .defaults import defaults
 from .launch import Source, raise_syntax_error
@@ -137,6 +137,7 @@ def _of_python(
 def _of_sql(
     source: Source, request: PrepRequest
 ) -> tuple[tuple[CellNames, CapturePlan], tuple[str, ...]]:
+    refuse_syntax(source.text)
     tree = parse(source.text)
     if tree is None:  # DuckDB knows what its tables are; every frame that is named may be one
         named: Collection[str] = set(re.findall(r"[A-Za-z_]\w*", source.text))

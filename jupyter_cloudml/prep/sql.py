@@ -81,6 +81,15 @@ class Judge:
             self.connection.close()
 
 
+def refuse_syntax(text: str) -> None:
+    """``Judge.refuse_syntax``, by a judge for this once."""
+    judge = Judge()
+    try:
+        judge.refuse_syntax(text)
+    finally:
+        judge.close()
+
+
 def parse(text: str) -> Any:
     """The syntax tree of one query; None where only DuckDB understands it. Whether it is one, the judge says."""
     import sqlglot
