@@ -9,7 +9,7 @@ from ..core.errors import BadInput, NotInstalled
 from ..core.uris import scheme_of
 from .engines.port import Engine, Limits
 from .formats import BIGQUERY, PARQUET
-from .grouping import is_grouping_cell, is_grouping_query
+from .grouping import are_plain, is_grouping_cell, is_grouping_query
 from .polars_sql import suits_polars
 from .request import AUTO, SQL, PrepRequest
 from .sinks import Sink
@@ -43,12 +43,14 @@ def candidates(
     """
     if request.engine != AUTO:
         return (request.engine,)
-    here = {} if request.frames or request.partition_by else _schemas_here(request, tables)
-    if request.language != SQL:
-        is_one = len(request.results) == 1 and bool(here)
-        suits = is_one and is_grouping_cell(code, here, request.results[0])
+    is_sql = request.language == SQL
+    may_group = is_grouping_query(tree) if is_sql else len(request.results) == 1
+    may_group = may_group and not request.frames and not request.partition_by
+    here = _schemas_here(request, tables) if may_group else {}
+    if not is_sql:
+        suits = bool(here) and is_grouping_cell(code, here, request.results[0])
         return ("duckdb" if suits else "polars",)
-    if here and is_grouping_query(tree, here):
+    if here and are_plain(here.values()):
         return ("duckdb",)
     if suits_polars(tree) and not _may_overflow(tree, schemas()):
         return ("polars", "duckdb")

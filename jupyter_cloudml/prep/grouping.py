@@ -8,7 +8,7 @@ word and every type in it means the same on both engines, and its result is the 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,19 +30,23 @@ _NARROW = frozenset({"int8", "int16", "int32", "uint8", "uint16", "uint32", "uin
 _MOST = 2**31  # what an integer in a cell may be
 
 
-def is_grouping_query(tree: Any, schemas: Mapping[str, Any]) -> bool:
-    """Whether a query counts, adds up or tells apart, in one table whose columns DuckDB gives back as they were."""
+def is_grouping_query(tree: Any) -> bool:
+    """Whether a query counts, adds up or tells apart, in one table."""
     from sqlglot import exp
 
     return (
         tree is not None
         and tree.find(exp.Join) is None
         and tree.find(exp.Group, exp.Distinct, exp.AggFunc) is not None
-        and all(
-            str(field.type) in _KINDS or str(field.type) in _NARROW
-            for schema in schemas.values()
-            for field in schema
-        )
+    )
+
+
+def are_plain(schemas: Iterable[Any]) -> bool:
+    """Whether DuckDB gives back every column of tables with these Arrow schemas as it was."""
+    return all(
+        str(field.type) in _KINDS or str(field.type) in _NARROW
+        for schema in schemas
+        for field in schema
     )
 
 

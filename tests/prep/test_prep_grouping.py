@@ -165,6 +165,16 @@ def test_columns_that_come_back_otherwise_are_polars(odd, tmp_path, column):
         assert engine_for(code, odd, tmp_path) == "polars"
 
 
+@pytest.mark.parametrize("column", ["span", "zoned", "kind", "list"])
+def test_a_query_over_such_columns_is_polars_too(odd, tmp_path, column):
+    query = "SELECT k, count(*) AS n FROM {} GROUP BY k"
+    whole = pl.read_parquet(odd["odd"])
+    for columns, engine in ((["k", "x", "i32", "f32"], "duckdb"), (["k", column], "polars")):
+        whole.select(columns).write_parquet(tmp_path / "few.parquet")
+        sources = {"few": str(tmp_path / "few.parquet")}
+        assert engine_for(query.format("few"), sources, tmp_path, language="sql") == engine
+
+
 def test_names_of_a_file_that_differ_by_case_alone_are_polars(tmp_path):
     pl.DataFrame({"a": [1, 2], "A": [3, 4]}).write_parquet(tmp_path / "case.parquet")
     code = "result = t.group_by('a').agg(s=nw.col('A').sum())"
