@@ -59,7 +59,8 @@ def candidates(
 
 def _schemas_here(request: PrepRequest, tables: Collection[Table]) -> dict[str, Any]:
     """The Arrow schemas of tables of which each is plain Parquet on this machine, into nothing or Parquet; else none."""
-    if not all(uri.endswith(f".{PARQUET}") for uri in request.sinks.values()):
+    is_parquet = request.format in ("", PARQUET)
+    if not all(is_parquet and uri.endswith(f".{PARQUET}") for uri in request.sinks.values()):
         return {}
     if not all(
         table.format == PARQUET

@@ -1,5 +1,5 @@
-"""Cells that group files of this machine and join nothing. DuckDB runs them, in a fifth less time and a third of the memory
-(docs/performance.md), and spills where the groups are many; joins, whole tables and object stores are Polars' (`choose`).
+"""Cells that group files of this machine and join nothing. DuckDB runs them, in a fifth less time and half to two thirds
+of the memory (docs/performance.md), and spills where the groups are many; joins, whole tables and object stores are Polars' (`choose`).
 
 A dataframe cell is recognised by its source, before it runs, and its types are inferred: it is one of these only where every
 word and every type in it means the same on both engines, and its result is the groups. All else stays on Polars.

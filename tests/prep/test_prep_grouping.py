@@ -201,6 +201,8 @@ def test_only_plain_parquet_of_this_machine_and_one_result(sources, trips, tmp_p
     for sink, expected in (("x.parquet", "duckdb"), ("x.csv", "polars"), ("x.jsonl", "polars")):
         where = {"outputs": (), "sinks": {"result": str(tmp_path / sink)}}
         assert engine(**where) == expected
+    where = {"outputs": (), "sinks": {"result": str(tmp_path / "x.parquet")}, "format": "csv"}
+    assert engine(**where) == "polars"
     if language == "python":
         two = f"few = trips.filter(nw.col('id') > 3)\nresult = few{G}"
         assert engine_for(two, sources, tmp_path, outputs=("result", "few")) == "polars"
