@@ -25,6 +25,7 @@ FIRST_WAIT_S = 0.2
 TIMEOUT_S = (10, 60)
 POOL = 32
 BLOCK = 1 << 20
+_SENT_BLOCK = 256 << 10
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -186,6 +187,8 @@ class _Session:
         length = len(body)
         if isinstance(body, Slice):
             sent, length = body.blocks(), length - body.tell()
+        elif length > _SENT_BLOCK:
+            sent = _cut(body)
         request = PreparedRequest()
         request.method, request.url, request.body = method, url, sent
         request.headers = CaseInsensitiveDict(headers)
@@ -201,8 +204,41 @@ def _new_session(endpoint: str) -> _Session:
     except ImportError as exc:
         raise NotInstalled("this store needs requests", hint="pip install requests") from exc
     session = requests.Session()
-    session.mount(endpoint, HTTPAdapter(pool_connections=4, pool_maxsize=POOL))
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL)
+    adapter.poolmanager.pool_classes_by_scheme = _patient_pools()
+    session.mount(endpoint, adapter)
     return _Session(session, endpoint)
+
+
+def _patient_pools() -> dict[str, Any]:
+    """urllib3's, but a block of a body may take as long to go out as an answer to come in, not only as long as
+    connecting may: a slow link is not a broken one."""
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, connection
+
+    class Plain(connection.HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            self.sock.settimeout(TIMEOUT_S[1])
+
+    class Secured(connection.HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            self.sock.settimeout(TIMEOUT_S[1])
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecuredPool(HTTPSConnectionPool):
+        ConnectionCls = Secured
+
+    return {"http": PlainPool, "https": SecuredPool}
+
+
+def _cut(body: bytes) -> Iterator[memoryview]:
+    """In blocks: the time limit of a socket is one for all that it is given at once."""
+    view = memoryview(body)
+    for start in range(0, len(body), _SENT_BLOCK):
+        yield view[start : start + _SENT_BLOCK]
 
 
 def _lower(response: Any) -> dict[str, str]:

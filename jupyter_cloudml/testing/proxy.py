@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -27,13 +28,15 @@ class FaultyProxy:
 
     ``cut_down_after`` / ``cut_up_after``: reset the connections once so many bytes of bodies have gone down / up, and
     refuse new ones until it is None again. ``flip``: change one byte of every downloaded body of 1,000 bytes or more.
-    ``answer``: given a request, the bytes to answer instead of asking the server, or None.
+    ``bytes_per_s``: how many bytes of bodies all connections together carry, each way. ``answer``: given a request, the
+    bytes to answer instead of asking the server, or None.
     """
 
     upstream: tuple[str, int]
     cut_down_after: int | None = None
     cut_up_after: int | None = None
     flip: bool = False
+    bytes_per_s: int | None = None
     answer: Callable[[Seen], bytes | None] | None = None
     seen: list[Seen] = field(default_factory=list)
     down: int = 0
@@ -43,6 +46,7 @@ class FaultyProxy:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._open: set[socket.socket] = set()
+        self._free_at = {"up": 0.0, "down": 0.0}
 
     def __enter__(self) -> FaultyProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -134,6 +138,15 @@ class FaultyProxy:
         if self._is_cut():
             self._reset_all()
             raise ConnectionResetError("cut")
+        if self.bytes_per_s is not None:
+            time.sleep(self._turn(way, count / self.bytes_per_s))
+
+    def _turn(self, way: str, seconds: float) -> float:
+        """How long it takes until the link is free and has carried this too."""
+        with self._lock:
+            now = time.monotonic()
+            self._free_at[way] = max(self._free_at[way], now) + seconds
+            return self._free_at[way] - now
 
     def _is_cut(self) -> bool:
         down, up = self.cut_down_after, self.cut_up_after

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,7 @@ class Blocks:
 
     place: Place
 
-    def begin(self, crc: Crc) -> str:  # noqa: ARG002 - every block says its own
+    def begin(self, crc: Crc, whole: Callable[[], int]) -> str:  # noqa: ARG002 - every block says its own
         return secrets.token_hex(8)
 
     def send(self, upload: str, number: int, body: Slice, crc: Crc, value: int) -> str:  # noqa: ARG002

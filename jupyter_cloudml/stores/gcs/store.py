@@ -29,7 +29,7 @@ from .credentials import Tokens
 from .reading import Reading
 from .refusals import refusal
 from .small import Small, md5_hex
-from .upload import PART, STREAM_PART, Place, Session, XmlParts, put_at_once
+from .upload import PART, Place, Session, XmlParts, put_at_once
 
 GOOGLE = "https://storage.googleapis.com"
 ONE_REQUEST = 16 << 20
@@ -150,10 +150,10 @@ class GcsStore:
         return upload(
             place.uri,
             source,
-            Session(place, source, size),
+            Session(place, size),
             progress=progress,
             resume=resume,
-            part_bytes=STREAM_PART,
+            part_bytes=size,
             threads=1,
         )
 

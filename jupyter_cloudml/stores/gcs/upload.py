@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ...core.errors import BadInput, Conflict, Unavailable
-from ..disk import disk_errors
 from ..errors import damaged
 from ..http import Ask, Got, HttpClient
 from ..port import ObjectInfo
@@ -23,7 +21,6 @@ from ..transfer.upload import SentPart
 from . import wire
 
 PART = 16 << 20
-STREAM_PART = 64 << 20
 WRITER = "cloudml-writer"
 _STREAM = "stream"
 
@@ -99,12 +96,12 @@ class XmlParts:
     def is_spoken(self) -> bool:
         """Whether the endpoint has this API; some emulators do not."""
         try:
-            self.abort(self.begin(best_crc()))
+            self.abort(self.begin(best_crc(), lambda: 0))
         except (BadInput, Unavailable):
             return False
         return True
 
-    def begin(self, crc: Crc) -> str:  # noqa: ARG002 - every part says its own
+    def begin(self, crc: Crc, whole: Callable[[], int]) -> str:  # noqa: ARG002 - every part says its own
         kms = {wire.KMS_HEADER: self.place.kms} if self.place.kms else {}
         headers = {"Content-Type": "application/octet-stream", **kms}
         return wire.upload_id(self._ask(method="POST", query={"uploads": ""}, headers=headers).body)
@@ -113,7 +110,7 @@ class XmlParts:
         query = {"partNumber": str(number), "uploadId": upload}
         said = wire.base64_of(f"{value:08x}") if crc.name == "crc32c" else None
         headers = {"x-goog-hash": f"crc32c={said}"} if said else {}
-        got = self._ask(method="PUT", query=query, headers=headers, body=body.read(), again=False)
+        got = self._ask(method="PUT", query=query, headers=headers, body=body, again=False)
         return str(got.headers["etag"])
 
     def sent(self, upload: str) -> dict[int, tuple[str, int]]:
@@ -148,21 +145,21 @@ class XmlParts:
 
 
 class Session:
-    """``transfer.upload.Multipart`` by a resumable session: parts in order, on one thread. The id is its address.
+    """``transfer.upload.Multipart`` by a resumable session: one part, in one request for as long as the link holds. The
+    id is its address.
 
-    What arrived of a part that broke off is not sent again.
+    What arrived before it broke off is not sent again.
     """
 
-    def __init__(self, place: Place, source: Path, size: int) -> None:
+    def __init__(self, place: Place, size: int) -> None:
         self._place = place
-        self._source = source
         self._size = size
         self._received = 0
         self._done: ObjectInfo | None = None
         self._is_sure = True
 
-    def begin(self, crc: Crc) -> str:
-        checksum = _of_file(self._source, crc) if crc.name == "crc32c" else None
+    def begin(self, crc: Crc, whole: Callable[[], int]) -> str:
+        checksum = f"{whole():08x}" if crc.name == "crc32c" else None
         got = self._place.ask(
             method="POST",
             path=wire.upload_path(self._place.bucket),
@@ -176,23 +173,19 @@ class Session:
         return str(got.headers["location"])
 
     def send(self, upload: str, number: int, body: Slice, crc: Crc, value: int) -> str:  # noqa: ARG002
-        end = body.start + len(body)
         while True:
             if not self._is_sure:
                 self._hear(self._put(upload, f"bytes */{self._size}", b"", again=False))
-            if self._received >= end or self._done is not None:
+            if self._has_all:
                 return _STREAM
-            body.seek(self._received - body.start)
-            said = f"bytes {self._received}-{end - 1}/{self._size}"
+            body.seek(self._received)
+            said = f"bytes {self._received}-{self._size - 1}/{self._size}"
             self._is_sure = False
             self._hear(self._put(upload, said, body, again=False))
 
     def sent(self, upload: str) -> dict[int, tuple[str, int]]:
         self._hear(self._put(upload, f"bytes */{self._size}", b""))
-        whole = self._size if self._done else self._received
-        starts = enumerate(range(0, self._size, STREAM_PART), 1)
-        parts = {number: (start, min(STREAM_PART, self._size - start)) for number, start in starts}
-        return {n: (_STREAM, length) for n, (at, length) in parts.items() if at + length <= whole}
+        return {1: (_STREAM, self._size)} if self._has_all else {}
 
     def complete(self, upload: str, parts: list[SentPart], crc: Crc, value: int) -> ObjectInfo:  # noqa: ARG002
         if self._done is None:
@@ -204,6 +197,10 @@ class Session:
     def abort(self, upload: str) -> None:
         self._place.ask(method="DELETE", path=upload, also=(404, 410, 499))
 
+    @property
+    def _has_all(self) -> bool:
+        return self._done is not None or self._received >= self._size
+
     def _hear(self, got: Got) -> None:
         self._is_sure = True
         if got.status == 308:
@@ -214,9 +211,3 @@ class Session:
     def _put(self, session: str, said: str, data: bytes | Slice, *, again: bool = True) -> Got:
         headers = {"Content-Range": said}
         return self._place.ask(method="PUT", path=session, headers=headers, body=data, again=again)
-
-
-def _of_file(source: Path, crc: Crc) -> str:
-    with disk_errors(source), source.open("rb") as file:
-        body = Slice(file.fileno(), 0, source.stat().st_size)
-        return f"{body.checksum(crc):08x}"

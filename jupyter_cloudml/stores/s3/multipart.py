@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ class S3Multipart:
     conditions: Mapping[str, str]
     checksums: bool
 
-    def begin(self, crc: Crc) -> str:
+    def begin(self, crc: Crc, whole: Callable[[], int]) -> str:  # noqa: ARG002
         more = encryption_args(self.encryption)
         if self.checksums:
             more |= {"ChecksumAlgorithm": algorithm_of(crc.name), "ChecksumType": "FULL_OBJECT"}

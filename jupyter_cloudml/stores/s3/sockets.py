@@ -229,5 +229,6 @@ def _send_file(connection: http.client.HTTPConnection, body: Slice) -> None:
             if not count:
                 raise ConnectionAbortedError("the file became shorter while it was sent")
             position += count
+            body.reached(position - body.start)
     except (BrokenPipeError, ConnectionResetError):
         return

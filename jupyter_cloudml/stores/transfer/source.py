@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +13,21 @@ from ..disk import disk_errors
 from .checksums import Crc
 
 _BLOCK = 256 << 10
-_SENT_BLOCK = 1 << 20
 
 
 class Slice(io.RawIOBase):
-    """``length`` bytes of the open file ``fd`` from ``start``; several may share one ``fd``, each has its own place."""
+    """``length`` bytes of the open file ``fd`` from ``start``; several may share one ``fd``, each has its own place.
 
-    def __init__(self, fd: int, start: int, length: int) -> None:
+    ``told`` hears how many bytes more have gone out, as clients say so by ``reached``; what is sent again it hears once.
+    """
+
+    def __init__(
+        self, fd: int, start: int, length: int, told: Callable[[int], None] | None = None
+    ) -> None:
         super().__init__()
         self.fd, self.start, self.length = fd, start, length
+        self.gone = 0
+        self._told = told
         self._place = 0
 
     def __len__(self) -> int:
@@ -48,19 +54,29 @@ class Slice(io.RawIOBase):
         self._place += len(data)
         return data
 
+    def reached(self, place: int) -> None:
+        """All before ``place`` has gone out."""
+        more = place - self.gone
+        if more > 0:
+            self.gone = place
+            if self._told is not None:
+                self._told(more)
+
     def blocks(self) -> Iterator[bytes]:
-        """Its bytes from its place on, which stays, in blocks that the allocator can use again.
+        """Its bytes from its place on, which stays, in blocks that the allocator can use again; one that has been taken
+        has gone out when the next is asked for.
 
         Raises:
             Conflict: the file has become shorter: what was promised to the other side cannot be sent.
         """
         position, end = self.start + self._place, self.start + self.length
         while position < end:
-            data = os.pread(self.fd, min(_SENT_BLOCK, end - position), position)
+            data = os.pread(self.fd, min(_BLOCK, end - position), position)
             if not data:
                 raise Conflict("the file became shorter while it was sent", hint="send it again")
             position += len(data)
             yield data
+            self.reached(position - self.start)
 
     def checksum(self, crc: Crc) -> int:
         """Of all its bytes, wherever its place is."""

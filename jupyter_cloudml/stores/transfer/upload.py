@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -38,8 +39,8 @@ class Multipart(Protocol):
     Backend authors: errors are those of ``core.errors``; ``send`` may be repeated for a number, the last one counts.
     """
 
-    def begin(self, crc: Crc) -> str:
-        """The id of a new upload."""
+    def begin(self, crc: Crc, whole: Callable[[], int]) -> str:
+        """The id of a new upload. ``whole()`` reads the file for the checksum of all, if that must be said first."""
         ...
 
     def send(self, upload: str, number: int, body: Slice, crc: Crc, value: int) -> str:
@@ -94,6 +95,7 @@ def _upload(
     threads: int,
 ) -> ObjectInfo:
     state, crc = State.of(fd), best_crc()
+    whole = cache(lambda: Slice(fd, 0, state.size).checksum(crc))
     part_bytes = max(part_bytes, -(-state.size // _MOST_PARTS))
     memo = Memo.open(uri, source, state, part_bytes, crc.name, resume=resume)
     try:
@@ -102,15 +104,15 @@ def _upload(
                 multipart.abort(memo.stale)
         known = _known(memo, multipart, state.size, part_bytes)
         if not memo.upload:
-            memo.begin(multipart.begin(crc))
-        job = _Job(multipart, memo.upload, fd, crc, memo, Told(progress), Stop())
+            memo.begin(multipart.begin(crc, whole))
+        job = _Job(multipart, memo.upload, fd, state.size, crc, whole, memo, Told(progress), Stop())
         job.told(sum(part.length for part in known))
         parts = job.send_all(_cut(state.size, part_bytes, {part.number for part in known}), threads)
         if State.of(fd) != state:
             raise Conflict(f"{str(source)!r} changed while it was sent", hint="send it again")
         every = sorted([*known, *parts], key=lambda part: part.number)
-        whole = crc.join((part.crc, part.length) for part in every)
-        info = multipart.complete(memo.upload, every, crc, whole)
+        joined = crc.join((part.crc, part.length) for part in every)
+        info = multipart.complete(memo.upload, every, crc, joined)
     except BaseException as exc:
         if not (resume and _may_resume(exc)):
             _abort(memo, multipart)
@@ -127,7 +129,9 @@ class _Job:
     multipart: Multipart
     upload: str
     fd: int
+    size: int
     crc: Crc
+    whole: Callable[[], int]
     memo: Memo
     told: Told
     stop: Stop
@@ -137,21 +141,27 @@ class _Job:
 
     def _send(self, item: tuple[int, int, int]) -> SentPart:
         number, start, length = item
-        body = Slice(self.fd, start, length)
-        value = body.checksum(self.crc)
-        for failures in range(RETRIES + 1):
-            try:
-                body.seek(0)
-                etag = self.multipart.send(self.upload, number, body, self.crc, value)
-                break
-            except (Unavailable, Corrupt):
-                if failures == RETRIES:
-                    raise
-                self.stop.pause(_FIRST_PAUSE_S * 2**failures)
+        body = Slice(self.fd, start, length, self.told)
+        value = self.whole() if length == self.size else body.checksum(self.crc)
+        etag = self._stored(number, body, value)
         part = SentPart(number=number, etag=etag, crc=value, length=length)
         self.memo.sent(part.number, part.etag, part.crc)
-        self.told(length)
+        body.reached(length)
         return part
+
+    def _stored(self, number: int, body: Slice, value: int) -> str:
+        """The store's word for the part. A link that breaks is tried again, for as long as more goes out each time."""
+        failures = 0
+        while True:
+            gone = body.gone
+            try:
+                body.seek(0)
+                return self.multipart.send(self.upload, number, body, self.crc, value)
+            except (Unavailable, Corrupt):
+                failures = failures + 1 if body.gone == gone else 1
+                if failures > RETRIES:
+                    raise
+                self.stop.pause(_FIRST_PAUSE_S * 2 ** (failures - 1))
 
 
 def _known(memo: Memo, multipart: Multipart, size: int, part_bytes: int) -> list[SentPart]:

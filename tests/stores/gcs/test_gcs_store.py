@@ -6,6 +6,7 @@ import traceback
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,9 @@ from jupyter_cloudml.core.errors import (
 )
 from jupyter_cloudml.stores.config import StoreOptions
 from jupyter_cloudml.stores.gcs.store import GOOGLE, GcsStore, endpoint_of
-from jupyter_cloudml.stores.gcs.upload import PART, STREAM_PART
+from jupyter_cloudml.stores.gcs.upload import PART
 from jupyter_cloudml.stores.open import storage_options
+from jupyter_cloudml.stores.transfer.memo import Memo
 from tests.engines.fake_gcs_server import FakeGcsServer
 from tests.engines.own_gcs import OwnGcs
 
@@ -35,7 +37,7 @@ LARGE = 72 * MIB
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that is sent in five parts, or two of a stream; no two of its blocks are the same."""
+    """A file that is sent in five parts, or one stream; no two of its blocks are the same."""
     path = tmp_path_factory.mktemp("large") / "data"
     path.write_bytes(b"".join(n.to_bytes(4, "big") * 1024 for n in range(LARGE // 4096)))
     return path
@@ -214,11 +216,18 @@ def test_a_download_that_broke_off_moves_only_what_is_missing(
 
 
 def test_an_upload_that_broke_off_sends_only_what_is_missing(
-    own_gcs: OwnGcs, opened: Opened, large: Path
+    own_gcs: OwnGcs, opened: Opened, large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = opened(own_gcs)
-    with pytest.raises(Unavailable):
-        store.put("large", large, progress=lambda _: own_gcs.kill())
+    store, note = opened(own_gcs), Memo.sent
+
+    def note_and_kill(*said: Any) -> None:
+        note(*said)
+        own_gcs.kill()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Memo, "sent", note_and_kill)
+        with pytest.raises(Unavailable):
+            store.put("large", large)
     own_gcs.start()
     with pytest.raises(NotFound):
         store.stat("large")
@@ -242,7 +251,7 @@ def test_a_conditional_stream_that_broke_off_goes_on_inside_a_part(
     store.put("large", large, if_absent=True)
     ranges = [str(r["headers"]["content-range"]) for r in asked(gcs_server, store, "PUT")]
     assert ranges[0] == f"bytes */{LARGE}"
-    assert ranges[1] == f"bytes {3 * MIB}-{STREAM_PART - 1}/{LARGE}"
+    assert ranges[1] == f"bytes {3 * MIB}-{LARGE - 1}/{LARGE}"
     assert store.read("large") == large.read_bytes()
     with pytest.raises(Conflict):
         store.put("large", large, if_absent=True)
@@ -252,12 +261,23 @@ def test_a_conditional_stream_outlives_a_killed_server(
     own_gcs: OwnGcs, opened: Opened, large: Path
 ) -> None:
     store = opened(own_gcs)
+    told: list[int] = []
+
+    def tell(count: int) -> None:
+        told.append(count)
+        if sum(told) > LARGE // 2:
+            own_gcs.kill()
+
     with pytest.raises(Unavailable):
-        store.put("large", large, if_absent=True, progress=lambda _: own_gcs.kill())
+        store.put("large", large, if_absent=True, progress=tell)
     own_gcs.start()
-    store.put("large", large, if_absent=True)
-    ranges = [str(r["headers"].get("content-range")) for r in asked(own_gcs, store, "PUT")]
-    assert ranges[-1] == f"bytes {STREAM_PART}-{LARGE - 1}/{LARGE}"
+    again: list[int] = []
+    store.put("large", large, if_absent=True, progress=again.append)
+    assert sum(again) == LARGE
+    last = str(asked(own_gcs, store, "PUT")[-1]["headers"]["content-range"])  # type: ignore[index]
+    start, end = last.removeprefix("bytes ").removesuffix(f"/{LARGE}").split("-")
+    assert int(start) > LARGE // 4
+    assert int(end) == LARGE - 1
     assert store.read("large") == large.read_bytes()
 
 
