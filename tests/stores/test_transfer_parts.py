@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from jupyter_cloudml.core.errors import Conflict
-from jupyter_cloudml.stores.transfer import many
 from jupyter_cloudml.stores.transfer.source import Slice
 from jupyter_cloudml.stores.transfer.workers import Stop, Stopped, work_off
 
@@ -60,26 +58,6 @@ def test_threads_that_cannot_start_stop_those_that_did(monkeypatch):
     with pytest.raises(RuntimeError, match="new thread"):
         work_off(work, list(range(1000)), threads=8, stop=Stop())
     assert len(begun) < 20
-
-
-@pytest.mark.parametrize(("slow_s", "at_once"), [(0.0, 1), (0.02, 8)])
-def test_writers_take_turns_only_where_one_is_quick(slow_s, at_once):
-    turn, inside, most, lock = many._InTurn(), 0, 0, threading.Lock()
-
-    def write(_number):
-        nonlocal inside, most
-        with turn:
-            with lock:
-                inside += 1
-                most = max(most, inside)
-            time.sleep(slow_s)
-            with lock:
-                inside -= 1
-
-    if slow_s:
-        write(0)
-    work_off(write, list(range(64)), threads=8, stop=Stop())
-    assert most == at_once if at_once == 1 else most > 1
 
 
 def test_a_file_is_sent_from_its_place_on_and_one_that_shrinks_is_a_conflict(tmp_path):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import StoreOptions
 from .errors import s3_errors
 from .listing import swap_listing
+from .small import SmallGets
 from .sockets import Sockets
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ class Access:
         return self._get("client", self._new_client)
 
     @property
+    def small_gets(self) -> SmallGets | None:
+        """Of this bucket; None where they would have to go through a proxy."""
+        return self._get("small_gets", self._new_small_gets)  # type: ignore[no-any-return]
+
+    @property
     def many(self) -> obstore.store.S3Store:
         """The obstore of this bucket: same endpoint, region, credentials and encryption."""
         found: obstore.store.S3Store = self._get("many", self._new_many)
@@ -56,7 +62,7 @@ class Access:
                     found["aws_allow_http"] = "true"
             if self.options.anonymous:
                 return {**found, "aws_skip_signature": "true"}
-            keys = self._frozen()
+            keys = self._credentials().get_frozen_credentials()
         found |= {
             "aws_access_key_id": keys.access_key,
             "aws_secret_access_key": keys.secret_key,
@@ -89,6 +95,7 @@ class Access:
         are the child's own. Only where no other thread used this when the parent forked."""
         self._lock, self._made_by = threading.RLock(), os.getpid()
         self._made.pop("many", None)
+        self._made.pop("small_gets", None)
         for sockets in self._sockets:
             sockets.forget()
         if "client" in self._made:
@@ -171,7 +178,7 @@ class Access:
         if self.options.anonymous:
             config["skip_signature"] = True
         else:
-            config["credential_provider"] = self._credentials
+            config["credential_provider"] = self._told_to_obstore
         if bundle := self._core.get_config_variable("ca_bundle"):
             with open(bundle, "rb") as file:  # noqa: PTH123
                 client["root_certificate"] = file.read()
@@ -182,6 +189,17 @@ class Access:
                 config["sse_kms_key_id"] = encrypt.key
         retry: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
         return S3Store(self.bucket, client_options=client, retry_config=retry, **config)
+
+    def _new_small_gets(self) -> SmallGets | None:
+        meta = self.client.meta
+        if self.region != meta.region_name and not self.endpoint:
+            meta = self._session().client("s3", region_name=self.region).meta
+        (sockets,) = self._sockets
+        if not sockets.is_direct(meta.endpoint_url):
+            return None
+        root = f"{meta.endpoint_url.rstrip('/')}/{self.bucket}"
+        credentials = None if self.options.anonymous else self._credentials()
+        return SmallGets(root, self.region, credentials, sockets)
 
     def _ask_region(self) -> str:
         """The bucket's region from AWS; empty where the credentials may not ask."""
@@ -194,17 +212,18 @@ class Access:
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         return str(headers.get("x-amz-bucket-region", ""))
 
-    def _frozen(self) -> Any:
+    def _credentials(self) -> Any:
+        """botocore's, which refresh themselves when they run out."""
         from botocore.exceptions import NoCredentialsError
 
         found = self._session().get_credentials()
         if found is None:
             raise NoCredentialsError
-        return found.get_frozen_credentials()
+        return found
 
-    def _credentials(self) -> Any:
-        """What obstore asks for, anew every five minutes: botocore refreshes them when they run out."""
-        keys = self._frozen()
+    def _told_to_obstore(self) -> Any:
+        """What obstore asks for, anew every five minutes."""
+        keys = self._credentials().get_frozen_credentials()
         return {
             "access_key_id": keys.access_key,
             "secret_access_key": keys.secret_key,

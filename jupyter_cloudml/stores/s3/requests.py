@@ -47,7 +47,7 @@ def info_of(key: str, answer: Mapping[str, Any]) -> ObjectInfo:
         size=int(answer["ContentLength"]),
         etag=etag,
         modified=answer["LastModified"].astimezone(timezone.utc),
-        checksum=_checksum_of(answer) or _digest_of(etag, answer),
+        checksum=checksum_of(answer) or _digest_of(etag, answer),
         encryption=encryption,
     )
 
@@ -64,7 +64,7 @@ def stored(key: str, size: int, answer: Mapping[str, Any], checksum: str | None)
     )
 
 
-def _checksum_of(answer: Mapping[str, Any]) -> str | None:
+def checksum_of(answer: Mapping[str, Any]) -> str | None:
     """The checksum of the whole object; one that is composed of its parts' does not tell it."""
     for name, crc in _CRCS.items():
         text = answer.get(name, "")

@@ -7,6 +7,7 @@ whole blocks are received at once (``MSG_WAITALL``) and files are sent by the ke
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import socket
@@ -44,7 +45,7 @@ class Sockets:
         """
         from botocore.awsrequest import AWSResponse
 
-        if not self._is_direct(request.url):
+        if not self.is_direct(request.url):
             return None
         place, answer, connection = self._exchange(request)
         body = Body(answer, connection, lambda: self._give_back(place, connection))
@@ -53,6 +54,19 @@ class Sockets:
         if not (request.stream_output and answer.status < 300):
             response.content  # noqa: B018 - read now, so that the connection is free again
         return response
+
+    @contextlib.contextmanager
+    def lent(self, place: tuple[str, str]) -> Iterator[http.client.HTTPConnection]:
+        """An open connection to (scheme, host) for a block that leaves nothing on it; after an exception it is closed."""
+        connection, _ = self._take(place)
+        try:
+            if connection.sock is None:
+                _connect(connection)
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(place, connection)
 
     def _exchange(
         self, request: Any
@@ -75,7 +89,8 @@ class Sockets:
                 if not (is_used and isinstance(exc, _DROPPED)):
                     raise ConnectionClosedError(endpoint_url=request.url, error=exc) from exc
 
-    def _is_direct(self, url: str) -> bool:
+    def is_direct(self, url: str) -> bool:
+        """Whether no proxy stands before it."""
         from botocore.utils import get_environ_proxies
 
         host = urlsplit(url).netloc

@@ -24,6 +24,7 @@ from .errors import is_silent, s3_errors
 from .listing import SWAPPED
 from .multipart import S3Multipart
 from .requests import checksum_arg, condition_args, encryption_args, info_of, stored
+from .small import through_obstore
 
 PART_BYTES = 16 << 20
 _BATCH = 1000
@@ -186,10 +187,8 @@ class S3Store:
         progress: Progress | None = None,
     ) -> builtins.list[ObjectInfo]:
         with s3_errors(self.root):
-            store = self._access.many
-        return many.get_many(
-            store, self, keys, folder, strip=strip, progress=progress, errors=self._errors
-        )
+            fetch = self._access.small_gets or through_obstore(self._access.many, self._errors)
+        return many.get_many(fetch, self, keys, folder, strip=strip, progress=progress)
 
     def put_many(
         self, sources: Mapping[str, Path | bytes], *, progress: Progress | None = None

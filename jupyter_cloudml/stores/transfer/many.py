@@ -1,9 +1,9 @@
-"""Thousands of small objects through obstore, whose Rust client costs a tenth of a Python one for each request.
+"""Thousands of small objects, up through obstore, whose Rust client costs a tenth of a Python one for each request.
 
-What arrives is compared with the CRC32C that ``put_many`` leaves in an object's metadata (5 GB/s), else with its etag where that
-is an MD5 (0.7 GB/s), as it is of small objects; S3 has other etags where it encrypts by keys of KMS, and some stores always.
-So what does not fit is no error yet: the object moves once more, alone, with the checksum that the store keeps. obstore must
-not be used in a process that forks afterwards: its threads do not follow into the child.
+What arrives is compared with the CRC32C that ``put_many`` leaves in an object's metadata (5 GB/s), else with the checksum that
+the store says, else with its etag where that is an MD5 (0.7 GB/s), as it is of small objects; S3 has other etags where it
+encrypts by keys of KMS, and some stores always. So what does not fit is no error yet: the object moves once more, alone.
+obstore must not be used in a process that forks afterwards: its threads do not follow into the child.
 """
 
 from __future__ import annotations
@@ -11,29 +11,28 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..disk import disk_errors, landings, temporary_beside
 from ..port import ObjectInfo, Progress
-from .checksums import Crc, crc_named
+from .checksums import Crc, crc_named, fits
 from .workers import Stop, Told, work_off
 
 CRC_NAME = "cloudml-crc32c"
 """The metadata of an object that holds eight hexadecimal digits. Others who write it anew leave none, or a wrong one."""
-_THREADS = 32
-_QUICK_S = 0.003
+_PUT_THREADS = 32
+_GET_THREADS = 16
 _SMALL_BYTES = 16 << 20
 """Above it the engine for one large object is faster, and needs less memory."""
 
 
 class Whole(Protocol):
-    """The parts of ``Store`` for objects that obstore cannot name, or that are large."""
+    """The parts of ``Store`` for objects that are large, oddly named, or in any way not as they should be."""
 
     def get(self, key: str, path: Path) -> ObjectInfo: ...
     def put(self, key: str, source: Path | bytes) -> ObjectInfo: ...
@@ -50,47 +49,60 @@ def is_plain(key: str) -> bool:
     return all(part not in ("", ".", "..") for part in key.split("/")) and key.isprintable()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """One object as it came. ``crc`` is what its metadata say by ``CRC_NAME``, ``checksum`` what its store does, spelled as in
+    ``ObjectInfo``; either may be absent."""
+
+    data: bytes
+    etag: str
+    modified: datetime
+    crc: str | None
+    checksum: str | None
+
+
+Fetch = Callable[[str, int], "Fetched | None"]
+"""Given a plain key and a size: the object, or None where it is larger or something is not as it should be: then it is
+asked for by ``Whole.get``, which says what is wrong. Called by many threads."""
+
+
 def get_many(
-    store: Any,
+    fetch: Fetch,
     whole: Whole,
     keys: Iterable[str],
     folder: Path,
     *,
     strip: str,
     progress: Progress | None,
-    errors: Errors,
 ) -> list[ObjectInfo]:
-    """See ``Store.get_many``; ``store`` is an obstore."""
-    import obstore
-
+    """See ``Store.get_many``."""
     places = landings(folder, keys, strip)
     told, etags, crc = Told(progress), _Etags(), crc_named("crc32c")
-    writing = _InTurn()
 
     def one(place: tuple[str, Path]) -> ObjectInfo:
         key, path = place
-        data = kept = None
-        if is_plain(key):
-            with errors(key):
-                answer = obstore.get(store, key)
-                meta = answer.meta
-                data = answer.bytes() if meta["size"] <= _SMALL_BYTES else None
-            kept = answer.attributes.get(CRC_NAME) if crc else None
-            if data is not None and (
-                (crc and kept and _crc_of(crc, data) == kept)
-                or etags.allow(meta["e_tag"], data, is_needed=bool(kept))
-            ):
-                with writing:
-                    _write(path, data)
-                told(len(data))
-                return _info(key, meta)
+        got = fetch(key, _SMALL_BYTES) if is_plain(key) else None
+        if got is not None and _is_right(got, crc, etags):
+            _write(path, got.data)
+            told(len(got.data))
+            etag = got.etag.strip('"')
+            return ObjectInfo(key=key, size=len(got.data), etag=etag, modified=got.modified)
         info = whole.get(key, path)
-        if data is not None and not kept and path.read_bytes() == data:
+        if got is not None and not got.crc and path.read_bytes() == got.data:
             etags.are_md5 = False
         told(info.size)
         return info
 
-    return work_off(one, places, threads=_THREADS, stop=Stop())
+    return work_off(one, places, threads=_GET_THREADS, stop=Stop())
+
+
+def _is_right(got: Fetched, crc: Crc | None, etags: _Etags) -> bool:
+    """By what costs least; a CRC32C of ours that does not fit may be one that others left behind."""
+    kept = got.crc if crc else None
+    if crc and kept and _crc_of(crc, got.data) == kept:
+        return True
+    fitting = fits(got.checksum, [got.data])
+    return etags.allow(got.etag, got.data, is_needed=bool(kept)) if fitting is None else fitting
 
 
 def put_many(
@@ -127,7 +139,7 @@ def put_many(
         now = datetime.now(timezone.utc)
         return ObjectInfo(key=key, size=len(data), etag=etag, modified=now)
 
-    return work_off(one, list(sources.items()), threads=_THREADS, stop=Stop())
+    return work_off(one, list(sources.items()), threads=_PUT_THREADS, stop=Stop())
 
 
 class _Etags:
@@ -143,29 +155,8 @@ class _Etags:
         return hashlib.md5(data, usedforsecurity=False).hexdigest() == said
 
 
-class _InTurn:
-    """One writer at a time: on a disk of this machine many spin on the lock of their folder, which costs a tenth more time of
-    the processor. Where one writer takes long, as over a network, from then on all go at once."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._since = threading.local()
-        self._is_quick = True
-
-    def __enter__(self) -> None:
-        self._since.begun = 0.0
-        if self._is_quick:
-            self._lock.acquire()
-            self._since.begun = time.perf_counter()
-
-    def __exit__(self, *_exc: object) -> None:
-        if self._since.begun:
-            self._is_quick = self._is_quick and time.perf_counter() - self._since.begun < _QUICK_S
-            self._lock.release()
-
-
-def _crc_of(crc: Crc, data: Any) -> str:
-    return f"{crc.extend(0, bytes(data)):08x}"  # which costs nothing where they are bytes
+def _crc_of(crc: Crc, data: bytes) -> str:
+    return f"{crc.extend(0, data):08x}"
 
 
 def _small(source: Path | bytes) -> bytes | None:
@@ -177,7 +168,7 @@ def _small(source: Path | bytes) -> bytes | None:
         return file.read()
 
 
-def _write(path: Path, data: Any) -> None:
+def _write(path: Path, data: bytes) -> None:
     temporary = temporary_beside(path)
     with disk_errors(path):
         fd = _create(temporary)
@@ -200,8 +191,3 @@ def _create(path: Path) -> int:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, flags, 0o666)
-
-
-def _info(key: str, meta: Any) -> ObjectInfo:
-    etag = (meta["e_tag"] or "").strip('"')
-    return ObjectInfo(key=key, size=meta["size"], etag=etag, modified=meta["last_modified"])

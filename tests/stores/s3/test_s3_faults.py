@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 import uuid
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,7 +16,6 @@ from jupyter_cloudml.stores.config import StoreOptions
 from jupyter_cloudml.stores.s3 import store as s3_store
 from jupyter_cloudml.stores.s3.store import S3Store
 from jupyter_cloudml.stores.transfer import download, upload
-from jupyter_cloudml.testing import FaultyProxy
 from tests.engines.install import EngineMissing
 from tests.engines.seaweedfs import SeaweedFS
 
@@ -25,17 +23,6 @@ pytestmark = pytest.mark.engine
 
 PART = 5 << 20
 SIZE = 16 * PART + 123
-
-
-@pytest.fixture(scope="module")
-def bucket(s3_server):
-    return s3_server.new_bucket("faults")
-
-
-@pytest.fixture
-def chain(s3_server, monkeypatch):
-    for name, value in s3_server.environ.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -53,13 +40,6 @@ def in_turn(monkeypatch):
     """Many small ranges, two at a time."""
     few = download.Pace(piece_bytes=1 << 20, threads=2)
     monkeypatch.setattr(download, "Pace", lambda: few)
-
-
-@pytest.fixture
-def proxy(s3_server):
-    where = urlsplit(s3_server.endpoint)
-    with FaultyProxy((where.hostname, where.port)) as made:
-        yield made
 
 
 @pytest.fixture

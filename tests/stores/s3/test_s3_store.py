@@ -7,8 +7,6 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-import uuid
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -25,51 +23,9 @@ from jupyter_cloudml.stores.config import StoreOptions, StoresConfig
 from jupyter_cloudml.stores.open import open_store, storage_options
 from jupyter_cloudml.stores.s3.errors import error_of
 from jupyter_cloudml.stores.s3.store import S3Store
-from jupyter_cloudml.stores.transfer import many
-from jupyter_cloudml.testing import FaultyProxy, StoreSuite
+from jupyter_cloudml.testing import StoreSuite
 
 pytestmark = pytest.mark.engine
-
-
-@pytest.fixture(scope="module")
-def bucket(s3_server):
-    return s3_server.new_bucket("stores")
-
-
-@pytest.fixture
-def chain(s3_server, monkeypatch):
-    """boto3's own chain finds the server and its keys."""
-    for name, value in s3_server.environ.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-
-
-@pytest.fixture
-def proxy(s3_server):
-    where = urlsplit(s3_server.endpoint)
-    with FaultyProxy((where.hostname, where.port)) as made:
-        yield made
-
-
-@pytest.fixture
-def prefix():
-    return f"t/{uuid.uuid4().hex}/"
-
-
-@pytest.fixture
-def store(bucket, chain):
-    return S3Store(f"s3://{bucket}", StoreOptions())
-
-
-@pytest.fixture
-def through(bucket, chain, proxy):
-    """The store as it is seen through the proxy, with ``[stores]`` options."""
-
-    def make(**options):
-        return S3Store(f"s3://{bucket}", StoreOptions(endpoint=proxy.endpoint, **options))
-
-    return make
 
 
 class TestS3(StoreSuite):
@@ -110,72 +66,6 @@ def test_bytes_that_arrive_changed_are_corrupt_and_nothing_has_the_name(
     proxy.flip = False
     through().get(prefix + "x", tmp_path / "out" / "x")
     assert (tmp_path / "out" / "x").read_bytes() == (tmp_path / "x").read_bytes()
-
-
-@pytest.mark.parametrize("by_us", [True, False])
-def test_small_objects_that_arrive_changed_are_corrupt_too(
-    store, through, proxy, prefix, tmp_path, by_us
-):
-    """By the CRC32C where ``put_many`` left one, else by the etag."""
-    sources = {f"{prefix}{n}": os.urandom(5_000) for n in range(3)}
-    put_all(store, sources, by_us)
-    proxy.flip = True
-    with pytest.raises(Corrupt, match=prefix):
-        through().get_many(sources, tmp_path / "out", strip=prefix)
-    assert list((tmp_path / "out").glob("*")) == []
-
-
-def put_all(store, sources, by_us):
-    if by_us:
-        store.put_many(sources)
-        return
-    for key, data in sources.items():
-        store.put(key, data)
-
-
-@pytest.mark.parametrize("by_us", [True, False])
-def test_etags_that_are_no_checksums_cost_a_second_look_once(
-    store, through, proxy, prefix, tmp_path, by_us
-):
-    """As S3 has them where it encrypts by a key of KMS. Nothing, where ``put_many`` left a CRC32C."""
-    sources = {f"{prefix}{n}": os.urandom(5_000) for n in range(40)}
-    put_all(store, sources, by_us)
-    real = many._Etags.allow
-    asked = []
-
-    def other(self, etag, data, **_words):
-        asked.append(etag)
-        return real(self, "0" * 32, data)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(many._Etags, "allow", other)
-        patch.setattr(many, "_THREADS", 4)
-        through().get_many(sources, tmp_path / "out", strip=prefix)
-    for key, data in sources.items():
-        assert (tmp_path / "out" / key.removeprefix(prefix)).read_bytes() == data
-    fetched = sum(seen.method == "GET" for seen in proxy.seen)
-    assert len(asked) == (0 if by_us else 40)
-    assert fetched == 40 if by_us else 40 < fetched <= 50
-
-
-def test_a_crc_that_others_left_behind_is_passed_over(store, bucket, prefix, tmp_path):
-    """As where a file system over S3 writes new bytes and keeps the metadata. The etag tells that they are right."""
-    for number in range(3):
-        store._access.client.put_object(
-            Bucket=bucket,
-            Key=f"{prefix}{number}",
-            Body=b"new",
-            Metadata={many.CRC_NAME: "00000000"},
-        )
-    keys = [f"{prefix}{number}" for number in range(3)]
-    store.get_many(keys, tmp_path / "out", strip=prefix)
-    assert {path.read_bytes() for path in (tmp_path / "out").iterdir()} == {b"new"}
-
-
-def test_the_crc_of_small_objects_is_in_their_metadata(store, bucket, prefix):
-    store.put_many({prefix + "x": b"123456789"})
-    kept = store._access.client.head_object(Bucket=bucket, Key=prefix + "x")["Metadata"]
-    assert kept == {"cloudml-crc32c": "e3069283"}
 
 
 @pytest.mark.parametrize(
@@ -459,16 +349,6 @@ def test_a_closed_set_of_keys_is_not_needed_to_open(tmp_path):
 
 def test_an_error_of_our_own_is_not_taken_for_the_stores():
     assert error_of(KeyError("x"), "s3://b/k") is None
-
-
-def test_names_that_obstore_has_not_go_another_way(store, prefix, tmp_path):
-    keys = [prefix + "line\nbreak", prefix + "dir/"]
-    for key in keys:
-        store.put(key, b"")
-    assert sorted(info.key for info in store.walk(prefix)) == sorted(keys)
-    store.put_many({keys[0]: b"1"})
-    store.get_many([keys[0]], tmp_path, strip=prefix)
-    assert (tmp_path / "line\nbreak").read_bytes() == b"1"
 
 
 def test_two_writers_of_one_large_object(bucket, chain, prefix, tmp_path):

@@ -1,0 +1,236 @@
+"""Many small objects: what tells that they are right, and every answer that is not the usual one."""
+
+import hashlib
+import os
+from datetime import datetime, timezone
+from urllib.parse import quote, urlsplit
+
+import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials, ReadOnlyCredentials
+
+from jupyter_cloudml.core.errors import Corrupt, NotFound, Unavailable
+from jupyter_cloudml.stores.config import StoreOptions
+from jupyter_cloudml.stores.s3.signing import signed
+from jupyter_cloudml.stores.s3.store import S3Store
+from jupyter_cloudml.stores.transfer import many
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def put_all(store, bucket, chain, monkeypatch):
+    """``put_all(sources, known_by)``: so that a CRC32C in the metadata, or a checksum, or the etag alone tells of each."""
+
+    def put(sources, known_by):
+        if known_by == "metadata":
+            store.put_many(sources)
+            return
+        with monkeypatch.context() as patch:
+            if known_by == "etag":
+                patch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+            other = S3Store(f"s3://{bucket}", StoreOptions())
+            for key, data in sources.items():
+                other.put(key, data)
+
+    return put
+
+
+@pytest.mark.parametrize("known_by", ["metadata", "checksum", "etag"])
+def test_small_objects_that_arrive_changed_are_corrupt_too(
+    put_all, through, proxy, prefix, tmp_path, known_by
+):
+    sources = {f"{prefix}{n}": os.urandom(5_000) for n in range(3)}
+    put_all(sources, known_by)
+    proxy.flip = True
+    with pytest.raises(Corrupt, match=prefix):
+        through().get_many(sources, tmp_path / "out", strip=prefix)
+    assert list((tmp_path / "out").glob("*")) == []
+
+
+@pytest.mark.parametrize("known_by", ["metadata", "checksum", "etag"])
+def test_etags_that_are_no_checksums_cost_a_second_look_once(
+    put_all, through, proxy, prefix, tmp_path, known_by
+):
+    """As S3 has them where it encrypts by a key of KMS. Nothing, where something else tells that the bytes are right."""
+    sources = {f"{prefix}{n}": os.urandom(5_000) for n in range(40)}
+    put_all(sources, known_by)
+    real = many._Etags.allow
+    asked = []
+
+    def other(self, etag, data, **_words):
+        asked.append(etag)
+        return real(self, "0" * 32, data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(many._Etags, "allow", other)
+        patch.setattr(many, "_GET_THREADS", 4)
+        through().get_many(sources, tmp_path / "out", strip=prefix)
+    for key, data in sources.items():
+        assert (tmp_path / "out" / key.removeprefix(prefix)).read_bytes() == data
+    fetched = sum(seen.method == "GET" for seen in proxy.seen)
+    assert len(asked) == (40 if known_by == "etag" else 0)
+    assert 40 < fetched <= 50 if known_by == "etag" else fetched == 40
+
+
+def test_a_crc_that_others_left_behind_is_passed_over(store, bucket, prefix, tmp_path):
+    """As where a file system over S3 writes new bytes and keeps the metadata. The etag tells that they are right."""
+    for number in range(3):
+        store._access.client.put_object(
+            Bucket=bucket,
+            Key=f"{prefix}{number}",
+            Body=b"new",
+            Metadata={many.CRC_NAME: "00000000"},
+        )
+    keys = [f"{prefix}{number}" for number in range(3)]
+    store.get_many(keys, tmp_path / "out", strip=prefix)
+    assert {path.read_bytes() for path in (tmp_path / "out").iterdir()} == {b"new"}
+
+
+def test_the_crc_of_small_objects_is_in_their_metadata(store, bucket, prefix):
+    store.put_many({prefix + "x": b"123456789"})
+    kept = store._access.client.head_object(Bucket=bucket, Key=prefix + "x")["Metadata"]
+    assert kept == {"cloudml-crc32c": "e3069283"}
+
+
+def test_odd_names_go_another_way(store, prefix, tmp_path):
+    keys = [prefix + "line\nbreak", prefix + "dir/"]
+    for key in keys:
+        store.put(key, b"")
+    assert sorted(info.key for info in store.walk(prefix)) == sorted(keys)
+    store.put_many({keys[0]: b"1"})
+    store.get_many([keys[0]], tmp_path, strip=prefix)
+    assert (tmp_path / "line\nbreak").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("token", [None, "a/token+of=the session"])
+@pytest.mark.parametrize("key", ["plain/name.txt", "a b/ü~(1)*'!@&=+$,;:?.csv"])
+def test_requests_are_signed_as_botocore_signs_them(key, token):
+    url = f"https://example.org:444/bucket/{quote(key, safe='/-_.~')}"
+    request = AWSRequest("GET", url, headers={"host": "example.org:444", "x-amz-meta-a": "b"})
+    request.context["payload_signing_enabled"] = True
+    S3SigV4Auth(Credentials("AKID", "secret", token), "s3", "eu-north-1").add_auth(request)
+    when = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ")
+    ours = signed(
+        "GET",
+        urlsplit(url).path,
+        {"host": "example.org:444", "x-amz-meta-a": "b"},
+        keys=ReadOnlyCredentials("AKID", "secret", token),
+        region="eu-north-1",
+        when=when.replace(tzinfo=timezone.utc),
+    )
+    assert ours == {name.lower(): value for name, value in request.headers.items()}
+
+
+@pytest.fixture
+def usual(store, through, proxy, prefix):
+    """Three objects, and the store through a proxy that has been warmed up."""
+    sources = {f"{prefix}{n}": os.urandom(5_000) for n in range(3)}
+    store.put_many(sources)
+    seen = through()
+    seen.list(prefix)
+    proxy.forget()
+    return seen, sources
+
+
+def answers(proxy, make):
+    """The first small GET of each object is answered by ``make(data)``, all else as ever."""
+    asked = set()
+
+    def answer(seen):
+        is_ours = seen.method == "GET" and seen.headers.get("user-agent") == "jupyter-cloudml"
+        if not is_ours or seen.target in asked:
+            return None
+        asked.add(seen.target)
+        return make(seen.target)
+
+    proxy.answer = answer
+    return asked
+
+
+ODD = {
+    "an error": b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n",
+    "another range": b"HTTP/1.1 206 Partial\r\nContent-Length: 1\r\n\r\nx",
+    "of unknown length": b"HTTP/1.1 200 OK\r\n\r\n",
+    "in chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+    "of no date": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+    "no http": b"220 mail.example.org ESMTP\r\n\r\n",
+    "a negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+    "more than was said": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxyz",
+    "endless headers": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 30_000 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_whatever_else_is_answered_the_object_is_asked_for_again(
+    usual, proxy, prefix, tmp_path, odd
+):
+    store, sources = usual
+    asked = answers(proxy, lambda _target: ODD[odd])
+    infos = store.get_many(sources, tmp_path / "out", strip=prefix)
+    assert len(asked) == 3
+    assert [info.size for info in infos] == [5_000] * 3
+    for key, data in sources.items():
+        assert (tmp_path / "out" / key.removeprefix(prefix)).read_bytes() == data
+
+
+def test_a_server_that_ends_each_connection_is_connected_to_again(usual, proxy, prefix, tmp_path):
+    store, sources = usual
+    (key,) = [*sources][:1]
+    head = f'HTTP/1.1 200 OK\r\nETag: "{hashlib.md5(b"x").hexdigest()}"\r\nConnection: close\r\n'
+    head += "Last-Modified: Mon, 23 Nov 2026 01:02:03 GMT\r\nContent-Length: 1\r\n\r\nx"
+    proxy.answer = lambda _seen: head.encode()
+    for _ in range(3):
+        (info,) = store.get_many([key], tmp_path / "out", strip=prefix)
+        assert info.modified == datetime(2026, 11, 23, 1, 2, 3, tzinfo=timezone.utc)
+    assert len(proxy.seen) == 3
+
+
+def test_an_idle_connection_that_was_cut_is_no_error(usual, proxy, prefix, tmp_path):
+    store, sources = usual
+    store.get_many(sources, tmp_path / "out", strip=prefix)
+    proxy._reset_all()
+    store.get_many(sources, tmp_path / "again", strip=prefix)
+    assert len([*(tmp_path / "again").iterdir()]) == 3
+
+
+def test_what_is_larger_goes_the_way_of_large_ones(usual, prefix, tmp_path, monkeypatch):
+    store, sources = usual
+    monkeypatch.setattr(many, "_SMALL_BYTES", 4_999)
+    store.get_many(sources, tmp_path / "out", strip=prefix)
+    for key, data in sources.items():
+        assert (tmp_path / "out" / key.removeprefix(prefix)).read_bytes() == data
+
+
+def test_one_that_is_gone_is_named_and_no_half_is_left(usual, prefix, tmp_path):
+    store, sources = usual
+    with pytest.raises(NotFound, match=f"{prefix}none"):
+        store.get_many([*sources, f"{prefix}none"], tmp_path / "out", strip=prefix)
+    assert not [path for path in (tmp_path / "out").glob("*") if path.stat().st_size != 5_000]
+
+
+def test_a_server_that_dies_between_them_is_unavailable(
+    usual, proxy, prefix, tmp_path, monkeypatch
+):
+    store, sources = usual
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    proxy.cut_down_after = 6_000
+    with pytest.raises(Unavailable, match="link to s3:"):
+        store.get_many(sources, tmp_path / "out", strip=prefix)
+
+
+def test_behind_a_proxy_they_go_through_it(store, bucket, proxy, prefix, tmp_path, monkeypatch):
+    sources = {f"{prefix}{n}": os.urandom(5_000) for n in range(3)}
+    monkeypatch.setenv("HTTP_PROXY", proxy.endpoint)
+    monkeypatch.setenv("http_proxy", proxy.endpoint)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    behind = S3Store(f"s3://{bucket}", StoreOptions())
+    behind.put_many(sources)
+    proxy.forget()
+    behind.get_many(sources, tmp_path / "out", strip=prefix)
+    for key, data in sources.items():
+        assert (tmp_path / "out" / key.removeprefix(prefix)).read_bytes() == data
+    assert len(proxy.seen) == 3
+    assert all(seen.target.startswith("http://") for seen in proxy.seen)
