@@ -21,7 +21,7 @@ from typing import Any
 from tests.engines.install import EngineMissing, packages
 from tests.engines.seaweedfs import SeaweedFS
 
-from .harness import median, note, report, scratch
+from .harness import median, note, report, scratch, warm_memory
 from .store_clients import s5cmd_binary
 
 REPEAT = int(os.environ.get("CLOUDML_BENCH_REPEAT", "3"))
@@ -96,6 +96,7 @@ def compare(
         shift = turn % len(clients)
         for name, argv in (*clients[shift:], *clients[:shift]):
             with set_aside(folder / "out"):
+                warm_memory(2 * MIB + 1024)
                 order = {"bucket": bucket, "folder": str(folder), "task": task, "name": name}
                 found[name].append(run_client(argv, order, server.environ))
     for measure in ("wall", "cpu"):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import StoreOptions
 from .errors import s3_errors
+from .gets import Gets
 from .listing import swap_listing
-from .small import SmallGets
 from .sockets import Sockets
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ class Access:
         return self._get("client", self._new_client)
 
     @property
-    def small_gets(self) -> SmallGets | None:
+    def gets(self) -> Gets | None:
         """Of this bucket; None where they would have to go through a proxy."""
-        return self._get("small_gets", self._new_small_gets)  # type: ignore[no-any-return]
+        found: Gets | None = self._get("gets", self._new_gets)
+        return found
 
     @property
     def many(self) -> obstore.store.S3Store:
@@ -95,7 +96,7 @@ class Access:
         are the child's own. Only where no other thread used this when the parent forked."""
         self._lock, self._made_by = threading.RLock(), os.getpid()
         self._made.pop("many", None)
-        self._made.pop("small_gets", None)
+        self._made.pop("gets", None)
         for sockets in self._sockets:
             sockets.forget()
         if "client" in self._made:
@@ -190,7 +191,7 @@ class Access:
         retry: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
         return S3Store(self.bucket, client_options=client, retry_config=retry, **config)
 
-    def _new_small_gets(self) -> SmallGets | None:
+    def _new_gets(self) -> Gets | None:
         meta = self.client.meta
         if self.region != meta.region_name and not self.endpoint:
             meta = self._session().client("s3", region_name=self.region).meta
@@ -199,7 +200,7 @@ class Access:
             return None
         root = f"{meta.endpoint_url.rstrip('/')}/{self.bucket}"
         credentials = None if self.options.anonymous else self._credentials()
-        return SmallGets(root, self.region, credentials, sockets)
+        return Gets(root, self.region, credentials, sockets)
 
     def _ask_region(self) -> str:
         """The bucket's region from AWS; empty where the credentials may not ask."""

@@ -21,10 +21,10 @@ from ..transfer.source import Slice
 from ..transfer.upload import upload
 from .access import Access
 from .errors import is_silent, s3_errors
+from .gets import through_obstore
 from .listing import SWAPPED
 from .multipart import S3Multipart
 from .requests import checksum_arg, condition_args, encryption_args, info_of, stored
-from .small import through_obstore
 
 PART_BYTES = 16 << 20
 _BATCH = 1000
@@ -92,6 +92,9 @@ class S3Store:
 
     def stat(self, key: str) -> ObjectInfo:
         def ask() -> ObjectInfo:
+            gets = self._access.gets
+            if gets is not None and (found := gets.stat(key)) is not None:
+                return found
             answer = self._access.client.head_object(
                 Bucket=self._bucket, Key=key, ChecksumMode="ENABLED"
             )
@@ -135,6 +138,9 @@ class S3Store:
 
         def fetch(start: int, length: int, sink: Sink) -> None:
             with s3_errors(self._uri(key)):
+                gets = self._access.gets
+                if gets is not None and gets.pour(key, start, length, etag, sink):
+                    return
                 _pour(self._get(key, start, length, etag)["Body"], sink)
 
         return download(self._uri(key), info, path, fetch, progress=progress, resume=resume)
@@ -187,7 +193,8 @@ class S3Store:
         progress: Progress | None = None,
     ) -> builtins.list[ObjectInfo]:
         with s3_errors(self.root):
-            fetch = self._access.small_gets or through_obstore(self._access.many, self._errors)
+            gets = self._access.gets
+            fetch = gets.whole if gets else through_obstore(self._access.many, self._errors)
         return many.get_many(fetch, self, keys, folder, strip=strip, progress=progress)
 
     def put_many(
