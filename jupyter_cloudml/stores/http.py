@@ -204,9 +204,19 @@ def _new_session(endpoint: str) -> _Session:
     except ImportError as exc:
         raise NotInstalled("this store needs requests", hint="pip install requests") from exc
     session = requests.Session()
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL)
-    adapter.poolmanager.pool_classes_by_scheme = _patient_pools()
-    session.mount(endpoint, adapter)
+    pools = _patient_pools()
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *words: Any, **named: Any) -> None:
+            super().init_poolmanager(*words, **named)
+            self.poolmanager.pool_classes_by_scheme = pools
+
+        def proxy_manager_for(self, *words: Any, **named: Any) -> Any:
+            manager = super().proxy_manager_for(*words, **named)
+            manager.pool_classes_by_scheme = pools
+            return manager
+
+    session.mount(endpoint, Adapter(pool_connections=4, pool_maxsize=POOL))
     return _Session(session, endpoint)
 
 
@@ -215,15 +225,19 @@ def _patient_pools() -> dict[str, Any]:
     connecting may: a slow link is not a broken one."""
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, connection
 
-    class Plain(connection.HTTPConnection):
-        def connect(self) -> None:
-            super().connect()
-            self.sock.settimeout(TIMEOUT_S[1])
+    class Patient:
+        sock: Any
 
-    class Secured(connection.HTTPSConnection):
-        def connect(self) -> None:
-            super().connect()
-            self.sock.settimeout(TIMEOUT_S[1])
+        def send(self, data: Any) -> None:
+            if self.sock is not None:
+                self.sock.settimeout(TIMEOUT_S[1])
+            super().send(data)  # type: ignore[misc]
+
+    class Plain(Patient, connection.HTTPConnection):
+        pass
+
+    class Secured(Patient, connection.HTTPSConnection):
+        pass
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain

@@ -18,7 +18,7 @@ from jupyter_cloudml.stores.gcs.store import GcsStore
 from tests.engines.fake_gcs_server import FakeGcsServer
 
 from . import peer_environment
-from .harness import median, note, report, run, scratch
+from .harness import median, note, report, run, scratch, warm_memory
 
 MANY = int(os.environ.get("CLOUDML_BENCH_OBJECTS", "2000"))
 KEYS = 10 * MANY
@@ -86,6 +86,7 @@ def one(python: Path, client: str, task: str, bucket: str, folder: Path) -> dict
     shutil.rmtree(folder / "down", ignore_errors=True)
     (folder / "down").mkdir()
     (folder / "back").unlink(missing_ok=True)
+    warm_memory(1024)
     which = sys.executable if client == "ours" else str(python)
     env = {
         "CLOUDML_HOME": str(folder / "home"),

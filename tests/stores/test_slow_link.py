@@ -30,7 +30,7 @@ def slow(request, monkeypatch):
 
 @pytest.mark.parametrize("condition", [{}, {"if_absent": True}], ids=["parts", "conditional"])
 def test_sending_a_part_may_take_longer_than_connecting(slow, condition, tmp_path, monkeypatch):
-    monkeypatch.setattr(http, "TIMEOUT_S", (0.5, 60))
+    monkeypatch.setattr(http, "TIMEOUT_S", (0.05, 60))
     source = tmp_path / "large"
     source.write_bytes(b"".join(n.to_bytes(4, "big") * 1024 for n in range(SIZE // 4096)))
     told = []

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 
 import pytest
 
-from jupyter_cloudml.core.errors import Conflict
+from jupyter_cloudml.core.errors import Conflict, Unavailable
+from jupyter_cloudml.stores.port import ObjectInfo
+from jupyter_cloudml.stores.transfer import download
 from jupyter_cloudml.stores.transfer.source import Slice
 from jupyter_cloudml.stores.transfer.workers import Stop, Stopped, work_off
 
@@ -73,3 +76,14 @@ def test_a_file_is_sent_from_its_place_on_and_one_that_shrinks_is_a_conflict(tmp
         os.truncate(tmp_path / "x", 1 << 20)
         with pytest.raises(Conflict, match="shorter"):
             list(sending)
+
+
+@pytest.mark.parametrize(("sent", "said"), [(0, "end early"), (200, "more than")])
+def test_a_store_that_sends_too_little_or_too_much_is_unavailable(
+    tmp_path, monkeypatch, sent, said
+):
+    monkeypatch.setattr(download, "_FIRST_PAUSE_S", 0.001)
+    info = ObjectInfo(key="x", size=100, etag="e", modified=datetime.now(timezone.utc))
+    with pytest.raises(Unavailable, match=said):
+        download.download("s3://b/x", info, tmp_path / "x", lambda _s, _n, sink: sink(bytes(sent)))
+    assert not (tmp_path / "x").exists()

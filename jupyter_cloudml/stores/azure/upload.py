@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ...core.errors import Conflict
 from ..http import Ask, Got, HttpClient
@@ -78,6 +78,8 @@ class Blocks:
 
     The CRC32C of the whole becomes metadata of the blob, for those who read it: Azure keeps no checksum of blocks.
     """
+
+    is_published: ClassVar[bool] = False
 
     place: Place
 

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-_LOCKS = 1 << 16
-"""So many that two fetches that have nothing in common hardly ever wait for each other."""
+_LOCKS = 4096
+"""Of each kind, each an empty file: so many that two fetches that have nothing in common hardly ever wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,11 @@ class Layout:
 
     def lock(self, what: str) -> Path:
         """Who writes an object: one of a fixed number of locks, so none is ever deleted."""
-        return self.root / "locks" / f"{int(what[:8], 16) % _LOCKS:05d}"
+        return self.root / "locks" / f"{int(what[:8], 16) % _LOCKS:04d}"
 
     def view_lock(self, view_id: str) -> Path:
         """Who completes a view: held while its objects are fetched, so never a lock that objects have too."""
-        return self.root / "locks" / f"view-{int(view_id[:8], 16) % _LOCKS:05d}"
+        return self.root / "locks" / f"view-{int(view_id[:8], 16) % _LOCKS:04d}"
 
 
 def identity(*words: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -153,7 +154,7 @@ class GcsStore:
             Session(place, size),
             progress=progress,
             resume=resume,
-            part_bytes=size,
+            part_bytes=sys.maxsize,
             threads=1,
         )
 

@@ -9,7 +9,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ...core.errors import BadInput, Conflict, Unavailable
 from ..errors import damaged
@@ -91,6 +91,8 @@ def put_at_once(place: Place, data: bytes) -> ObjectInfo:
 class XmlParts:
     """``transfer.upload.Multipart`` by the XML API, for objects without a condition."""
 
+    is_published: ClassVar[bool] = False
+
     place: Place
 
     def is_spoken(self) -> bool:
@@ -148,7 +150,8 @@ class Session:
     """``transfer.upload.Multipart`` by a resumable session: one part, in one request for as long as the link holds. The
     id is its address.
 
-    What arrived before it broke off is not sent again.
+    What arrived before it broke off is not sent again. The last byte publishes the object, after Google has compared it
+    with the checksum that the session began with.
     """
 
     def __init__(self, place: Place, size: int) -> None:
@@ -157,6 +160,7 @@ class Session:
         self._received = 0
         self._done: ObjectInfo | None = None
         self._is_sure = True
+        self._is_compared = False
 
     def begin(self, crc: Crc, whole: Callable[[], int]) -> str:
         checksum = f"{whole():08x}" if crc.name == "crc32c" else None
@@ -173,12 +177,21 @@ class Session:
         return str(got.headers["location"])
 
     def send(self, upload: str, number: int, body: Slice, crc: Crc, value: int) -> str:  # noqa: ARG002
+        self._is_compared = crc.name == "crc32c"
+        if len(body) != self._size:
+            raise Conflict(f"{self._place.uri}: the file became another one", hint="send it again")
+        asked_from = -1
         while True:
             if not self._is_sure:
                 self._hear(self._put(upload, f"bytes */{self._size}", b"", again=False))
             if self._has_all:
                 return _STREAM
-            body.seek(self._received)
+            if self._received <= asked_from:
+                raise Unavailable(
+                    f"{self._place.uri}: Google takes no more of it", hint="try again"
+                )
+            asked_from = self._received
+            body.seek(asked_from)
             said = f"bytes {self._received}-{self._size - 1}/{self._size}"
             self._is_sure = False
             self._hear(self._put(upload, said, body, again=False))
@@ -192,10 +205,17 @@ class Session:
             self._hear(self._put(upload, f"bytes */{self._size}", b""))
         if self._done is None:
             raise Unavailable(f"{self._place.uri}: Google has not got all of it", hint="try again")
+        if self._done.size != self._size:
+            raise damaged(self._place.uri)
         return self._done
 
     def abort(self, upload: str) -> None:
         self._place.ask(method="DELETE", path=upload, also=(404, 410, 499))
+
+    @property
+    def is_published(self) -> bool:
+        """Bytes that Google compared with their checksum are those that the file had at the beginning."""
+        return self._done is not None and self._is_compared
 
     @property
     def _has_all(self) -> bool:

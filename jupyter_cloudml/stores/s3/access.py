@@ -37,12 +37,12 @@ class Access:
 
     @property
     def client(self) -> Any:
-        """The boto3 client; its large bodies go through ``Sockets``."""
+        """The boto3 client, for all that ``gets`` does not answer; its large bodies go through ``Sockets``."""
         return self._get("client", self._new_client)
 
     @property
     def gets(self) -> Gets | None:
-        """Of this bucket; None where they would have to go through a proxy."""
+        """What asks this bucket past boto3; None where requests go through a proxy, or to a host of the bucket's own."""
         found: Gets | None = self._get("gets", self._new_gets)
         return found
 
@@ -125,13 +125,16 @@ class Access:
             "core", lambda: botocore.session.Session(profile=self.options.profile or None)
         )
 
+    @property
     def _session(self) -> boto3.session.Session:
+        found: boto3.session.Session = self._get("session", self._new_session)
+        return found
+
+    def _new_session(self) -> boto3.session.Session:
+        """One for one core: each hangs its handlers on it, and clients of a core that has them twice cannot be made."""
         import boto3
 
-        session: boto3.session.Session = boto3.session.Session(
-            botocore_session=self._core, region_name=self.options.region
-        )
-        return session
+        return boto3.session.Session(botocore_session=self._core, region_name=self.options.region)
 
     def _new_client(self) -> Any:
         from botocore import UNSIGNED
@@ -150,7 +153,7 @@ class Access:
             user_agent_extra="jupyter-cloudml",
             signature_version=signature,
         )
-        session = self._session()
+        session = self._session
         region = None if session.region_name else "us-east-1"
         client = session.client(
             "s3", endpoint_url=self.options.endpoint, region_name=region, config=config
@@ -193,14 +196,14 @@ class Access:
 
     def _new_gets(self) -> Gets | None:
         meta = self.client.meta
-        if self.region != meta.region_name and not self.endpoint:
-            meta = self._session().client("s3", region_name=self.region).meta
+        if not self._is_custom and self.region != meta.region_name:
+            meta = self._session.client("s3", region_name=self.region).meta
         (sockets,) = self._sockets
-        if not sockets.is_direct(meta.endpoint_url):
+        by_host_name = (meta.config.s3 or {}).get("addressing_style") == "virtual"
+        if by_host_name or not sockets.is_direct(meta.endpoint_url):
             return None
-        root = f"{meta.endpoint_url.rstrip('/')}/{self.bucket}"
         credentials = None if self.options.anonymous else self._credentials()
-        return Gets(root, self.region, credentials, sockets)
+        return Gets(meta.endpoint_url, self.bucket, self.region, credentials, sockets)
 
     def _ask_region(self) -> str:
         """The bucket's region from AWS; empty where the credentials may not ask."""
@@ -217,7 +220,7 @@ class Access:
         """botocore's, which refresh themselves when they run out."""
         from botocore.exceptions import NoCredentialsError
 
-        found = self._session().get_credentials()
+        found = self._core.get_credentials()
         if found is None:
             raise NoCredentialsError
         return found

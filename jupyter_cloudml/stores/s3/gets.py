@@ -8,6 +8,7 @@ whether to try again.
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,8 @@ from .sockets import BLOCK, Sockets
 
 _HEAD = 4 << 10
 _LONGEST_HEAD = 64 << 10
+_ENOUGH = 16
+"""Refusals one after the other. It may be a server that wants something else, or one that wants fewer requests."""
 _UNRESERVED = "/-_.~"
 _CRC_HEADER = f"x-amz-meta-{CRC_NAME}"
 _ANSWERED = {
@@ -43,20 +46,24 @@ _ANSWERED = {
 
 
 class Gets:
-    """On connections of ``sockets``. Safe for threads.
+    """On connections of ``sockets``, as ``Access.client`` would ask. Safe for threads. A server that refuses again and again
+    is asked no more.
 
     Args:
-        root: address of the bucket, with its path: ``https://s3.eu-central-1.amazonaws.com/bucket``.
+        endpoint: as of a client of the bucket's region; the bucket's name comes after it.
         credentials: botocore's, which refresh themselves; None asks as nobody.
     """
 
-    def __init__(self, root: str, region: str, credentials: Any, sockets: Sockets) -> None:
-        parts = urlsplit(root)
+    def __init__(
+        self, endpoint: str, bucket: str, region: str, credentials: Any, sockets: Sockets
+    ) -> None:
+        parts = urlsplit(endpoint)
         self._place = (parts.scheme, parts.netloc)
-        self._path = parts.path
+        self._path = f"{parts.path.rstrip('/')}/{quote(bucket, safe='')}"
         self._region = region
         self._credentials = credentials
         self._sockets = sockets
+        self._refused = 0
 
     def stat(self, key: str) -> ObjectInfo | None:
         """None: ask another way."""
@@ -71,18 +78,38 @@ class Gets:
         """See ``transfer.many.Fetch``."""
         asks = {"x-amz-checksum-mode": "ENABLED"}
         try:
-            with self._asked("GET", key, asks, "200", lambda length: length <= up_to) as answer:
+            with self._asked("GET", key, asks, "200", lambda a: a.length <= up_to) as answer:
                 said, blocks = answer.said(), list[bytes]()
+                answer.pour(blocks.append)
+            return Fetched(
+                data=b"".join(blocks),
+                etag=said.get("ETag", ""),
+                modified=said["LastModified"],
+                crc=answer.fields.get(_CRC_HEADER),
+                checksum=checksum_of(said),
+            )
+        except _PASSED_OVER:
+            return None
+
+    def read(self, key: str, start: int, length: int | None, etag: str | None) -> bytes | None:
+        """See ``Store.read``. None: ask another way."""
+        asks = {} if etag is None else {"if-match": f'"{etag}"'}
+        is_part = start > 0 or length is not None
+        if is_part:
+            asks["range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
+        most = math.inf if length is None else length
+        blocks: list[bytes] = []
+
+        def is_right(answer: _Answer) -> bool:
+            is_there = not is_part or answer.begins_at(start)
+            return is_there and answer.length <= most and answer.is_of(etag)
+
+        try:
+            with self._asked("GET", key, asks, "206" if is_part else "200", is_right) as answer:
                 answer.pour(blocks.append)
         except _PASSED_OVER:
             return None
-        return Fetched(
-            data=b"".join(blocks),
-            etag=said.get("ETag", ""),
-            modified=said["LastModified"],
-            crc=answer.fields.get(_CRC_HEADER),
-            checksum=checksum_of(said),
-        )
+        return b"".join(blocks)
 
     def pour(self, key: str, start: int, length: int, etag: str, sink: Sink) -> bool:
         """See ``transfer.download.Fetch``. False: nothing went to the sink, ask another way.
@@ -91,9 +118,13 @@ class Gets:
             OSError: the link broke; what came before is with the sink.
         """
         asks = {"range": f"bytes={start}-{start + length - 1}", "if-match": f'"{etag}"'}
+
+        def is_right(answer: _Answer) -> bool:
+            return answer.begins_at(start) and answer.length == length and answer.is_of(etag)
+
         with contextlib.ExitStack() as until_poured:
             try:
-                asked = self._asked("GET", key, asks, "206", lambda come: come == length)
+                asked = self._asked("GET", key, asks, "206", is_right)
                 answer = until_poured.enter_context(asked)
             except _PASSED_OVER:
                 return False
@@ -107,16 +138,20 @@ class Gets:
         key: str,
         asks: Mapping[str, str],
         status: str,
-        is_right: Callable[[int], bool] = lambda _length: True,
+        is_right: Callable[[_Answer], bool] = lambda answer: not answer.begun,
     ) -> Iterator[_Answer]:
-        """The answer, if it has this status and a right length; in the block its body is read to the end."""
+        """The answer, if it has this status and is right; in the block its body is read to the end."""
+        if self._refused >= _ENOUGH:
+            raise _NotThisWay
         request = self._request(method, f"{self._path}/{quote(key, safe=_UNRESERVED)}", asks)
         with self._sockets.lent(self._place) as connection:
             connection.sock.sendall(request)
-            answer = _answered(connection.sock, status)
-            if not is_right(answer.length):
+            answer = _answered(connection.sock)
+            if answer.status != status or not is_right(answer):
+                self._refused += answer.status != "404"
                 raise _NotThisWay
             yield answer
+            self._refused = 0
             if answer.fields.get("connection", "").lower() == "close":
                 connection.close()
 
@@ -125,17 +160,19 @@ class Gets:
         if self._credentials is not None:
             keys, now = self._keys(), datetime.now(timezone.utc)
             headers = signed(method, path, headers, keys=keys, region=self._region, when=now)
+        if any("\r" in value or "\n" in value for value in headers.values()):
+            raise _NotThisWay
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return f"{method} {path} HTTP/1.1\r\n{lines}user-agent: jupyter-cloudml\r\n\r\n".encode(
             "latin-1"
         )
 
     def _keys(self) -> Any:
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             return self._credentials.get_frozen_credentials()
-        except BotoCoreError as exc:
+        except (BotoCoreError, ClientError) as exc:
             raise _NotThisWay from exc
 
 
@@ -173,15 +210,29 @@ _PASSED_OVER = (_NotThisWay, OSError, KeyError, ValueError)
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A good one: its headers by their names in lower case, and what has come of its body."""
+    """Its headers by their names in lower case, and what has come of its body."""
 
     sock: socket.socket
+    status: str
     fields: Mapping[str, str]
     begun: bytes
 
     @property
     def length(self) -> int:
-        return int(self.fields["content-length"])
+        said = int(self.fields["content-length"])
+        if said < 0:
+            raise _NotThisWay
+        return said
+
+    def begins_at(self, start: int) -> bool:
+        """Whether it is the range from ``start`` on, of the length that it says."""
+        said = f"bytes {start}-{start + self.length - 1}/"
+        return self.fields.get("content-range", "").startswith(said)
+
+    def is_of(self, etag: str | None) -> bool:
+        """Whether it says no other etag than this one."""
+        said = self.fields.get("etag", "").strip('"')
+        return etag is None or said in ("", etag)
 
     def said(self) -> dict[str, Any]:
         """In boto3's words. Raises ``KeyError``, ``ValueError`` where a server says too little."""
@@ -208,7 +259,7 @@ class _Answer:
             sink(block)
 
 
-def _answered(sock: socket.socket, status: str) -> _Answer:
+def _answered(sock: socket.socket) -> _Answer:
     come = b""
     while (end := come.find(b"\r\n\r\n")) < 0:
         block = sock.recv(_HEAD)
@@ -218,6 +269,7 @@ def _answered(sock: socket.socket, status: str) -> _Answer:
     first, *lines = come[:end].decode("latin-1").split("\r\n")
     pairs = (line.partition(":") for line in lines)
     fields = {name.lower(): value.strip() for name, _, value in pairs}
-    if not first.startswith(f"HTTP/1.1 {status}") or "transfer-encoding" in fields:
+    version, _, status = first.partition(" ")
+    if version != "HTTP/1.1" or "transfer-encoding" in fields:
         raise _NotThisWay
-    return _Answer(sock, fields, come[end + 4 :])
+    return _Answer(sock, status[:3], fields, come[end + 4 :])

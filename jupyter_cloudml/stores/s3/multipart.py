@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ..port import Encryption, ObjectInfo
 from ..transfer.checksums import Crc
@@ -17,6 +17,8 @@ from .requests import algorithm_of, checksum_arg, encryption_args, stored
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Multipart:
     """See ``transfer.upload.Multipart``. ``conditions`` are told to the last call: that is where S3 looks at them."""
+
+    is_published: ClassVar[bool] = False
 
     client: Any
     bucket: str

@@ -1,7 +1,7 @@
 """The bytes of large objects, between socket and file with as little in between as Python allows.
 
-boto3 signs, retries and reads errors as ever; of ``GetObject``, ``PutObject`` and ``UploadPart`` only the sending is done
-here (botocore's event ``before-send``). Measured on 1 GiB: a third to a half of the CPU time of urllib3's path, because
+``gets.Gets`` borrows connections here (``Sockets.lent``). Where boto3 asks, it signs, retries and reads errors as ever; of
+``GetObject``, ``PutObject`` and ``UploadPart`` only the sending is done here (botocore's event ``before-send``). Measured on 1 GiB: a third to a half of the CPU time of urllib3's path, because
 whole blocks are received at once (``MSG_WAITALL``) and files are sent by the kernel (``sendfile``).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import select
 import socket
 import ssl
 import struct
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...core.errors import Conflict
 from ..transfer.source import Slice
 
 BLOCK = 512 << 10
@@ -88,6 +90,9 @@ class Sockets:
                 connection.close()
                 if not (is_used and isinstance(exc, _DROPPED)):
                     raise ConnectionClosedError(endpoint_url=request.url, error=exc) from exc
+            except BaseException:
+                connection.close()
+                raise
 
     def is_direct(self, url: str) -> bool:
         """Whether no proxy stands before it."""
@@ -99,15 +104,20 @@ class Sockets:
         return self._direct[host]
 
     def _take(self, place: tuple[str, str]) -> tuple[http.client.HTTPConnection, bool]:
-        with self._lock:
-            idle = self._idle.get(place)
-            if idle:
-                return idle.pop(), True
+        while (connection := self._idle_one(place)) is not None:
+            if not _has_something(connection):
+                return connection, True
+            connection.close()
         scheme, host = place
         if scheme == "https":
             context = ssl.create_default_context(cafile=self._ca_bundle)
             return http.client.HTTPSConnection(host, timeout=_CONNECT_S, context=context), False
         return http.client.HTTPConnection(host, timeout=_CONNECT_S), False
+
+    def _idle_one(self, place: tuple[str, str]) -> http.client.HTTPConnection | None:
+        with self._lock:
+            idle = self._idle.get(place)
+            return idle.pop() if idle else None
 
     def _give_back(self, place: tuple[str, str], connection: http.client.HTTPConnection) -> None:
         with self._lock:
@@ -144,6 +154,9 @@ class Body:
 
     def read(self, amt: int | None = None, **_: Any) -> bytes:
         data = self._answer.read(amt)
+        if not data and amt != 0 and (rest := self._answer.length):
+            self._end(is_whole=False)
+            raise ConnectionResetError(f"the server closed the link, {rest} bytes early")
         if not data or self._answer.isclosed():
             self._end(is_whole=True)
         return data
@@ -200,15 +213,30 @@ class Body:
 
 
 def _connect(connection: http.client.HTTPConnection) -> None:
-    """A blocking socket whose silence the kernel bounds: Python's own time limits cost a ``poll`` for every block."""
+    """A blocking socket whose silence the kernel bounds: Python's own time limits cost a ``poll`` for every block. Python's TLS
+    asks again when the kernel gives up, so there its own it is."""
     connection.connect()
-    if os.name == "posix":
+    if os.name == "posix" and not isinstance(connection.sock, ssl.SSLSocket):
         limit = struct.pack("ll", _SILENCE_S, 0)
         connection.sock.settimeout(None)
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
     else:
         connection.sock.settimeout(_SILENCE_S)
+
+
+def _has_something(connection: http.client.HTTPConnection) -> bool:
+    """Whether an idle connection has bytes that nobody asked for, or its end: whoever used it next would take them for an answer."""
+    sock = connection.sock
+    if sock is None:
+        return False
+    if isinstance(sock, ssl.SSLSocket) and sock.pending():
+        return True
+    if not hasattr(select, "poll"):
+        return bool(select.select([sock], [], [], 0)[0])
+    looking = select.poll()
+    looking.register(sock, select.POLLIN)
+    return bool(looking.poll(0))
 
 
 def _asked(
@@ -235,14 +263,14 @@ def _send_file(connection: http.client.HTTPConnection, body: Slice) -> None:
     try:
         if isinstance(sock, ssl.SSLSocket) or not hasattr(os, "sendfile"):
             body.seek(0)
-            while block := body.read(BLOCK):
+            for block in body.blocks():
                 sock.sendall(block)
             return
         position, end = body.start, body.start + body.length
         while position < end:
             count = os.sendfile(sock.fileno(), body.fd, position, end - position)
             if not count:
-                raise ConnectionAbortedError("the file became shorter while it was sent")
+                raise Conflict("the file became shorter while it was sent", hint="send it again")
             position += count
             body.reached(position - body.start)
     except (BrokenPipeError, ConnectionResetError):

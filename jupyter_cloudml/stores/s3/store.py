@@ -109,6 +109,9 @@ class S3Store:
             return b""
         blocks: builtins.list[bytes] = []
         with s3_errors(self._uri(key)):
+            gets = self._access.gets
+            if gets is not None and (found := gets.read(key, start, length, if_match)) is not None:
+                return found
             try:
                 answer = self._get(key, start, length, if_match)
             except self._access.client.exceptions.ClientError as exc:
@@ -279,7 +282,11 @@ class S3Store:
         if start or length is not None:
             end = "" if length is None else start + length - 1
             asked["Range"] = f"bytes={start}-{end}"
-        return self._access.client.get_object(Bucket=self._bucket, Key=key, **asked)
+        answer = self._access.client.get_object(Bucket=self._bucket, Key=key, **asked)
+        if "Range" in asked and "ContentRange" not in answer and answer["ContentLength"] != length:
+            answer["Body"].close()
+            raise BadInput(f"{self._uri(key)}: its store knows no ranges", hint="see its endpoint")
+        return answer
 
     def _explained(self, key: str, ask: Callable[[], _T]) -> _T:
         """``ask``; when S3 refuses without a reason (as it must to HEAD), GET is asked for the reason."""

@@ -101,6 +101,8 @@ def _fetch_one(
 
     def sink(data: bytes) -> None:
         stop.check()
+        if arriving.position + len(data) > end:
+            raise Unavailable(f"{part.path.name!r}: the store sends more than it was asked for")
         arriving.take(data)
         told(len(data))
 
@@ -108,6 +110,8 @@ def _fetch_one(
         while (before := arriving.position) < end:
             try:
                 fetch(before, end - before, sink)
+                if arriving.position < end:
+                    raise Unavailable(f"{part.path.name!r}: the store's answers end early")
             except Unavailable:
                 failures = failures + 1 if arriving.position == before else 1
                 if failures > RETRIES:

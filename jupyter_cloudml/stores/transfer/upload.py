@@ -37,7 +37,11 @@ class Multipart(Protocol):
     """How one store takes one object in parts. Nothing shows under the key before ``complete``.
 
     Backend authors: errors are those of ``core.errors``; ``send`` may be repeated for a number, the last one counts.
+    ``is_published`` is True once the object is there, where the last part makes it: what happens to the file then is too late.
     """
+
+    @property
+    def is_published(self) -> bool: ...
 
     def begin(self, crc: Crc, whole: Callable[[], int]) -> str:
         """The id of a new upload. ``whole()`` reads the file for the checksum of all, if that must be said first."""
@@ -108,7 +112,7 @@ def _upload(
         job = _Job(multipart, memo.upload, fd, state.size, crc, whole, memo, Told(progress), Stop())
         job.told(sum(part.length for part in known))
         parts = job.send_all(_cut(state.size, part_bytes, {part.number for part in known}), threads)
-        if State.of(fd) != state:
+        if State.of(fd) != state and not multipart.is_published:
             raise Conflict(f"{str(source)!r} changed while it was sent", hint="send it again")
         every = sorted([*known, *parts], key=lambda part: part.number)
         joined = crc.join((part.crc, part.length) for part in every)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import traceback
 import urllib.error
@@ -255,6 +256,31 @@ def test_a_conditional_stream_that_broke_off_goes_on_inside_a_part(
     assert store.read("large") == large.read_bytes()
     with pytest.raises(Conflict):
         store.put("large", large, if_absent=True)
+
+
+def test_a_stream_of_which_nothing_is_taken_is_given_up(
+    gcs_server: OwnGcs, opened: Opened, large: Path
+) -> None:
+    store = opened(gcs_server)
+    gcs_server.control.fault(method="PUT", contains=f"{store.root[5:]}/o?", status=308, times=50)
+    with pytest.raises(Unavailable, match="takes no more"):
+        store.put("large", large, if_absent=True)
+    assert len(asked(gcs_server, store, "PUT")) < 20
+
+
+def test_a_file_that_is_touched_after_its_stream_was_taken_is_no_conflict(
+    gcs_server: OwnGcs, opened: Opened, tmp_path: Path
+) -> None:
+    (tmp_path / "x").write_bytes(bytes(17 * MIB))
+    store, told = opened(gcs_server), [0]
+
+    def touch(count: int) -> None:
+        told[0] += count
+        if told[0] == 17 * MIB:
+            os.utime(tmp_path / "x", (1, 1))
+
+    info = store.put("x", tmp_path / "x", if_absent=True, progress=touch)
+    assert store.stat("x") == info
 
 
 def test_a_conditional_stream_outlives_a_killed_server(

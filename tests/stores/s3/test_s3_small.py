@@ -1,18 +1,28 @@
 """Many small objects: what tells that they are right, and every answer that is not the usual one."""
 
+import contextlib
 import hashlib
 import os
-from datetime import datetime, timezone
+import socket
+import ssl
+import threading
+from datetime import datetime, timedelta, timezone
 from urllib.parse import quote, urlsplit
 
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials, ReadOnlyCredentials
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from jupyter_cloudml.core.errors import Corrupt, NotFound, Unavailable
 from jupyter_cloudml.stores.config import StoreOptions
+from jupyter_cloudml.stores.s3.access import Access
+from jupyter_cloudml.stores.s3.gets import Gets
 from jupyter_cloudml.stores.s3.signing import signed
+from jupyter_cloudml.stores.s3.sockets import Sockets
 from jupyter_cloudml.stores.s3.store import S3Store
 from jupyter_cloudml.stores.transfer import many
 
@@ -234,3 +244,167 @@ def test_behind_a_proxy_they_go_through_it(store, bucket, proxy, prefix, tmp_pat
         assert (tmp_path / "out" / key.removeprefix(prefix)).read_bytes() == data
     assert len(proxy.seen) == 3
     assert all(seen.target.startswith("http://") for seen in proxy.seen)
+
+
+def test_what_was_left_on_a_connection_is_never_another_objects(usual, proxy, prefix, tmp_path):
+    store, sources = usual
+    first, second = [*sources][:2]
+    evil = _answer(b"EVIL")
+    proxy.answer = lambda seen: (
+        _answer(b"x" * 8_000) + evil if seen.target.endswith(first) else None
+    )
+    store.get_many([first], tmp_path, strip=prefix)
+    store.get_many([second], tmp_path, strip=prefix)
+    assert (tmp_path / second.removeprefix(prefix)).read_bytes() == sources[second]
+
+
+def _answer(body, more=""):
+    head = f'HTTP/1.1 200 OK\r\nETag: "{hashlib.md5(body).hexdigest()}"\r\n{more}'
+    head += "Last-Modified: Mon, 23 Nov 2026 01:02:03 GMT\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+HEADS = {
+    "with a body": _answer(b"a body"),
+    "of a negative length": _answer(b"").replace(b"Length: 0", b"Length: -1"),
+    **{name: ODD[name] for name in ("an error", "of no date", "no http")},
+}
+RANGES = {
+    "of another place": b"Content-Range: bytes 1-5000/5001\r\n",
+    "of no place": b"",
+    "of another object": b'Content-Range: bytes 0-4999/5000\r\nETag: "other"\r\n',
+}
+
+
+@pytest.mark.parametrize("odd", HEADS)
+def test_an_odd_answer_to_head_is_asked_for_again(usual, proxy, odd):
+    store, sources = usual
+    (key,) = [*sources][:1]
+    odd_ones = [HEADS[odd]]
+    proxy.answer = lambda seen: odd_ones.pop() if seen.method == "HEAD" and odd_ones else None
+    assert store.stat(key).size == 5_000
+    assert store.read(key) == sources[key]
+
+
+@pytest.mark.parametrize("odd", RANGES)
+def test_a_range_of_something_else_is_asked_for_again(usual, proxy, prefix, tmp_path, odd):
+    store, sources = usual
+    (key,) = [*sources][:1]
+    head = b"HTTP/1.1 206 Partial\r\nContent-Length: 5000\r\n" + RANGES[odd] + b"\r\n"
+    asked = answers(proxy, lambda _target: head + bytes(5_000))
+    store.get(key, tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == sources[key]
+    asked.clear()
+    etag = store.stat(key).etag
+    assert store.read(key, 0, 5_000, if_match=etag) == sources[key]
+    assert len(asked) == 1
+
+
+def test_a_server_that_refuses_again_and_again_is_asked_the_usual_way(usual, proxy):
+    store, sources = usual
+    (key,) = [*sources][:1]
+    proxy.answer = lambda seen: (
+        ODD["an error"] if seen.headers.get("user-agent") == "jupyter-cloudml" else None
+    )
+    for _ in range(20):
+        assert store.read(key) == sources[key]
+    assert sum(seen.headers.get("user-agent") == "jupyter-cloudml" for seen in proxy.seen) == 16
+
+
+def test_a_line_break_never_becomes_a_header(usual, proxy, prefix):
+    store, sources = usual
+    (key,) = [*sources][:1]
+    assert not store._access.gets.pour(key, 0, 5_000, 'e"\r\nX-Injected: 1', lambda _data: None)
+    assert proxy.seen == []
+
+
+def test_the_name_of_a_bucket_is_no_part_of_an_address():
+    gets = Gets("https://example.org:444/at/", "a?b#c/d", "eu-north-1", None, Sockets(""))
+    assert gets._path == "/at/a%3Fb%23c%2Fd"
+
+
+def test_a_bucket_of_another_region_is_asked_there(chain, monkeypatch):
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    monkeypatch.setattr(Access, "_ask_region", lambda _self: "eu-west-1")
+    access = Access("s3://bucket", StoreOptions(region="us-east-1"))
+    assert access.gets._place == ("https", "s3.eu-west-1.amazonaws.com")
+    assert access.gets._region == "eu-west-1"
+    named = StoreOptions(region="us-east-1", endpoint="https://x.s3.us-east-1.vpce.amazonaws.com")
+    assert Access("s3://bucket", named).gets._place[1] == "x.s3.us-east-1.vpce.amazonaws.com"
+
+
+# over TLS
+
+
+@pytest.fixture
+def tls(tmp_path, monkeypatch, chain):
+    """``tls(answer)``: a store behind TLS that answers every request so, and closes; None says nothing."""
+    key, certificate = _certificate(tmp_path)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    listener = socket.create_server(("localhost", 0))
+    held = []
+
+    def serve(answer):
+        with contextlib.suppress(OSError):
+            while True:
+                link, _ = listener.accept()
+                link.settimeout(10)
+                with contextlib.suppress(OSError):
+                    link = context.wrap_socket(link, server_side=True)
+                    link.recv(65536)
+                    held.append(link)
+                    if answer is not None:
+                        link.sendall(answer)
+                        link.close()
+
+    def make(answer):
+        threading.Thread(target=serve, args=(answer,), daemon=True).start()
+        endpoint = f"https://localhost:{listener.getsockname()[1]}"
+        return S3Store("s3://bucket", StoreOptions(endpoint=endpoint))
+
+    yield make
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    for link in held:
+        link.close()
+
+
+def _certificate(folder):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(timezone.utc)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return folder / "key.pem", folder / "cert.pem"
+
+
+def test_over_tls_an_object_comes_whole(tls):
+    assert tls(_answer(b"hello")).read("x") == b"hello"
+
+
+def test_over_tls_an_answer_that_ends_early_is_an_error(tls, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    store = tls(_answer(b"hello").replace(b"Length: 5", b"Length: 100"))
+    with pytest.raises(Unavailable, match="bytes early"):
+        store.read("x")
+
+
+def test_over_tls_a_silent_server_is_given_up(tls, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr("jupyter_cloudml.stores.s3.sockets._SILENCE_S", 0.3)
+    with pytest.raises(Unavailable):
+        tls(None).read("x")
