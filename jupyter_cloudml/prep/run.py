@@ -119,11 +119,12 @@ class Preparation:
     def _open_sql(self, judge: Judge) -> None:
         tree = parse(self.code)
         names = self._candidates(tree)
+        is_judged = names == ("duckdb",) or not self._schemas()
+        like = {} if is_judged else {n: s.empty_table() for n, s in self._schemas().items()}
         judge.refuse_syntax(self.code)
         if tree is not None:
             refuse_unknown_tables(tree, [*self.request.sources, *self.frames])
-        is_judged = names == ("duckdb",) or not self._schemas()
-        types = {} if is_judged else judge.described(self.code, self._schemas())
+        types = judge.described(self.code, like) if like else {}
         cell = SqlCell(text=self.code, tree=tree, types=types)
         for name in names:
             try:

@@ -26,16 +26,16 @@ _KIND = re.compile(r"^(?:Parser|Binder|Catalog|Conversion|Invalid Input|Not impl
 
 
 class Judge:
-    """What DuckDB says of a cell's SQL. Connecting takes 10 to 30 ms, so a thread does it from now on; ``connection`` waits.
+    """What DuckDB says of a cell's SQL. Connecting and a first query take 20 to 40 ms, so a thread does them from now on;
+    ``connection`` waits.
 
-    ``connection`` is to an empty database, which the judge leaves empty; the engine may take it over.
+    ``connection`` is to an empty database, which the judge leaves empty. It has one thread, enough to judge; the engine may
+    take it over (``RESET threads``).
     """
 
     def __init__(self) -> None:
-        import duckdb
-
         pool = ThreadPoolExecutor(1)
-        self._connecting = pool.submit(duckdb.connect)
+        self._connecting = pool.submit(_connected)
         pool.shutdown(wait=False)
 
     @property
@@ -63,15 +63,15 @@ class Judge:
                 hint="write SELECT …; --sink says where its result goes",
             )
 
-    def described(self, text: str, schemas: Mapping[str, Any]) -> dict[str, str]:
-        """The columns of the query's result with their DuckDB types, for tables of these Arrow schemas; reads no data.
+    def described(self, text: str, tables: Mapping[str, Any]) -> dict[str, str]:
+        """The columns of the query's result with their DuckDB types, for tables like these, of Arrow; reads no data.
 
         Raises:
             BadInput: an unknown column or function, types that do not fit; with the line.
         """
         with self.connection.cursor() as cursor, sql_errors(text):
-            for name, schema in schemas.items():
-                cursor.register(name, schema.empty_table())
+            for name, table in tables.items():
+                cursor.register(name, table)
             relation = cursor.sql(text)
             return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
@@ -79,6 +79,18 @@ class Judge:
         """Let go of the database. Safe to repeat."""
         if self._connecting.exception() is None:
             self.connection.close()
+
+
+def _connected() -> Any:
+    import duckdb
+    import pyarrow as pa
+
+    connection = duckdb.connect(config={"threads": 1})
+    with connection.cursor() as cursor:
+        cursor.register("nothing", pa.table({"x": pa.array([], pa.int64())}))
+        cursor.sql("SELECT count(*) FROM nothing").fetchall()
+        cursor.unregister("nothing")
+    return connection
 
 
 def refuse_syntax(text: str) -> None:

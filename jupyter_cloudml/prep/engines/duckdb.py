@@ -34,6 +34,7 @@ class DuckDBEngine:
         self.version: str = duckdb.__version__
         self._connection = judge.connection if judge else duckdb.connect()
         self._tables: list[Table] = []
+        self._connection.execute("RESET threads")
         self._connection.execute("SET TimeZone = 'UTC'")
         spill = limits.scratch / "duckdb"
         self._connection.execute(f"SET temp_directory = {_quoted(str(spill))}")
