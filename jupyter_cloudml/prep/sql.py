@@ -50,8 +50,9 @@ class Judge:
         """
         import duckdb
 
+        connection = self.connection
         with sql_errors(text):
-            statements = self.connection.extract_statements(text)
+            statements = connection.extract_statements(text)
         if len(statements) != 1:
             raise BadInput(
                 f"the cell holds {len(statements)} SQL statements",
@@ -69,7 +70,8 @@ class Judge:
         Raises:
             BadInput: an unknown column or function, types that do not fit; with the line.
         """
-        with self.connection.cursor() as cursor, sql_errors(text):
+        connection = self.connection
+        with connection.cursor() as cursor, sql_errors(text):
             for name, table in tables.items():
                 cursor.register(name, table)
             relation = cursor.sql(text)

@@ -187,6 +187,7 @@ class Session:
             if self._has_all:
                 return _STREAM
             if self._received <= asked_from:
+                self._is_sure = False
                 raise Unavailable(
                     f"{self._place.uri}: Google takes no more of it", hint="try again"
                 )

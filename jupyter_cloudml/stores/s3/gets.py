@@ -8,9 +8,9 @@ whether to try again.
 from __future__ import annotations
 
 import contextlib
-import math
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -22,14 +22,17 @@ from ...core.errors import CloudMLError
 from ..port import ObjectInfo
 from ..transfer.download import Sink
 from ..transfer.many import CRC_NAME, Errors, Fetch, Fetched
-from .requests import checksum_of, info_of
+from .requests import checksum_of, info_of, range_length
 from .signing import signed
 from .sockets import BLOCK, Sockets
 
 _HEAD = 4 << 10
 _LONGEST_HEAD = 64 << 10
 _ENOUGH = 16
-"""Refusals one after the other. It may be a server that wants something else, or one that wants fewer requests."""
+_PAUSE_S = 60
+"""After so many answers one after the other that were of no use it is left for a while: it may be a server that wants
+something else, or one that wants fewer requests."""
+_ABOUT_THE_OBJECT = ("404", "412", "416")
 _UNRESERVED = "/-_.~"
 _CRC_HEADER = f"x-amz-meta-{CRC_NAME}"
 _ANSWERED = {
@@ -64,6 +67,7 @@ class Gets:
         self._credentials = credentials
         self._sockets = sockets
         self._refused = 0
+        self._not_before = 0.0
 
     def stat(self, key: str) -> ObjectInfo | None:
         """None: ask another way."""
@@ -78,7 +82,10 @@ class Gets:
         """See ``transfer.many.Fetch``."""
         asks = {"x-amz-checksum-mode": "ENABLED"}
         try:
-            with self._asked("GET", key, asks, "200", lambda a: a.length <= up_to) as answer:
+            with self._asked("GET", key, asks, "200", lambda _answer: True) as answer:
+                if answer.length > up_to:
+                    self._refused = 0
+                    raise _NotThisWay
                 said, blocks = answer.said(), list[bytes]()
                 answer.pour(blocks.append)
             return Fetched(
@@ -97,12 +104,10 @@ class Gets:
         is_part = start > 0 or length is not None
         if is_part:
             asks["range"] = f"bytes={start}-{'' if length is None else start + length - 1}"
-        most = math.inf if length is None else length
         blocks: list[bytes] = []
 
         def is_right(answer: _Answer) -> bool:
-            is_there = not is_part or answer.begins_at(start)
-            return is_there and answer.length <= most and answer.is_of(etag)
+            return answer.is_of(etag) and (not is_part or answer.is_range(start, length))
 
         try:
             with self._asked("GET", key, asks, "206" if is_part else "200", is_right) as answer:
@@ -120,7 +125,8 @@ class Gets:
         asks = {"range": f"bytes={start}-{start + length - 1}", "if-match": f'"{etag}"'}
 
         def is_right(answer: _Answer) -> bool:
-            return answer.begins_at(start) and answer.length == length and answer.is_of(etag)
+            is_all = answer.length == length
+            return is_all and answer.is_of(etag) and answer.is_range(start, length)
 
         with contextlib.ExitStack() as until_poured:
             try:
@@ -142,18 +148,27 @@ class Gets:
     ) -> Iterator[_Answer]:
         """The answer, if it has this status and is right; in the block its body is read to the end."""
         if self._refused >= _ENOUGH:
+            self._refused, self._not_before = 0, time.monotonic() + _PAUSE_S
+        if time.monotonic() < self._not_before:
             raise _NotThisWay
         request = self._request(method, f"{self._path}/{quote(key, safe=_UNRESERVED)}", asks)
-        with self._sockets.lent(self._place) as connection:
-            connection.sock.sendall(request)
-            answer = _answered(connection.sock)
-            if answer.status != status or not is_right(answer):
-                self._refused += answer.status != "404"
+        is_useful = False
+        try:
+            with self._sockets.lent(self._place) as connection:
+                connection.sock.sendall(request)
+                answer = _answered(connection.sock)
+                is_useful = answer.status in _ABOUT_THE_OBJECT
+                if not (is_useful and method == "HEAD" and not answer.begun):
+                    if answer.status != status or not is_right(answer):
+                        raise _NotThisWay
+                    yield answer
+                    is_useful = True
+                if answer.fields.get("connection", "").lower() == "close":
+                    connection.close()
+            if answer.status != status:
                 raise _NotThisWay
-            yield answer
-            self._refused = 0
-            if answer.fields.get("connection", "").lower() == "close":
-                connection.close()
+        finally:
+            self._refused = 0 if is_useful else self._refused + 1
 
     def _request(self, method: str, path: str, asks: Mapping[str, str]) -> bytes:
         headers = {"host": self._place[1], **asks}
@@ -224,10 +239,9 @@ class _Answer:
             raise _NotThisWay
         return said
 
-    def begins_at(self, start: int) -> bool:
-        """Whether it is the range from ``start`` on, of the length that it says."""
-        said = f"bytes {start}-{start + self.length - 1}/"
-        return self.fields.get("content-range", "").startswith(said)
+    def is_range(self, start: int, length: int | None) -> bool:
+        said = self.fields.get("content-range", "")
+        return range_length(said, start, length) == self.length
 
     def is_of(self, etag: str | None) -> bool:
         """Whether it says no other etag than this one."""

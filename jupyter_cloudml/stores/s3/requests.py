@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import struct
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -34,6 +35,19 @@ def checksum_arg(name: str, value: int) -> dict[str, str]:
 
 def algorithm_of(name: str) -> str:
     return name.upper()
+
+
+def range_length(said: str, start: int, length: int | None) -> int | None:
+    """The bytes of a ``Content-Range``; None where it is not the one that was asked for, as far as the object goes."""
+    span, _, total = said.removeprefix("bytes ").partition("/")
+    first, _, last = span.partition("-")
+    if not (first.isdigit() and last.isdigit()) or int(first) != start:
+        return None
+    end = math.inf if length is None else start + length
+    if total.isdigit():
+        end = min(end, int(total))
+    count = int(last) + 1 - start
+    return count if count == end - start or end == math.inf else None
 
 
 def info_of(key: str, answer: Mapping[str, Any]) -> ObjectInfo:

@@ -16,6 +16,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,6 +47,7 @@ class Sockets:
             botocore's own connection errors, which it knows how to retry.
         """
         from botocore.awsrequest import AWSResponse
+        from botocore.exceptions import ConnectionClosedError
 
         if not self.is_direct(request.url):
             return None
@@ -54,7 +56,10 @@ class Sockets:
         headers = dict(answer.getheaders())
         response = AWSResponse(request.url, answer.status, headers, body)
         if not (request.stream_output and answer.status < 300):
-            response.content  # noqa: B018 - read now, so that the connection is free again
+            try:
+                response.content  # noqa: B018 - read now, so that the connection is free again
+            except OSError as exc:
+                raise ConnectionClosedError(endpoint_url=request.url, error=exc) from exc
         return response
 
     @contextlib.contextmanager
@@ -77,8 +82,8 @@ class Sockets:
 
         parts = urlsplit(request.url)
         place = (parts.scheme, parts.netloc)
-        while True:
-            connection, is_used = self._take(place)
+        for is_first in (True, False):
+            connection, is_used = self._take(place) if is_first else (self._new(place), False)
             try:
                 if connection.sock is None:
                     _connect(connection)
@@ -93,6 +98,7 @@ class Sockets:
             except BaseException:
                 connection.close()
                 raise
+        raise AssertionError("unreachable")
 
     def is_direct(self, url: str) -> bool:
         """Whether no proxy stands before it."""
@@ -108,11 +114,18 @@ class Sockets:
             if not _has_something(connection):
                 return connection, True
             connection.close()
+        return self._new(place), False
+
+    def _new(self, place: tuple[str, str]) -> http.client.HTTPConnection:
         scheme, host = place
         if scheme == "https":
-            context = ssl.create_default_context(cafile=self._ca_bundle)
-            return http.client.HTTPSConnection(host, timeout=_CONNECT_S, context=context), False
-        return http.client.HTTPConnection(host, timeout=_CONNECT_S), False
+            return http.client.HTTPSConnection(host, timeout=_CONNECT_S, context=self._context)
+        return http.client.HTTPConnection(host, timeout=_CONNECT_S)
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        """One for all: reading the authorities takes 20 ms."""
+        return ssl.create_default_context(cafile=self._ca_bundle)
 
     def _idle_one(self, place: tuple[str, str]) -> http.client.HTTPConnection | None:
         with self._lock:
@@ -153,7 +166,11 @@ class Body:
         self._is_open = True
 
     def read(self, amt: int | None = None, **_: Any) -> bytes:
-        data = self._answer.read(amt)
+        try:
+            data = self._answer.read(amt)
+        except http.client.HTTPException as exc:
+            self._end(is_whole=False)
+            raise ConnectionResetError(f"the server closed the link: {exc!r}") from exc
         if not data and amt != 0 and (rest := self._answer.length):
             self._end(is_whole=False)
             raise ConnectionResetError(f"the server closed the link, {rest} bytes early")
@@ -172,7 +189,10 @@ class Body:
             OSError: the link broke; what came before is with the sink.
         """
         try:
-            if self._answer.length is None or isinstance(self._connection.sock, ssl.SSLSocket):
+            sock = (
+                self._connection.sock
+            )  # None: the server ends it with this answer, which only that has
+            if self._answer.length is None or sock is None or isinstance(sock, ssl.SSLSocket):
                 for block in self.stream():
                     sink(block)
             else:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from ...core.errors import BadInput
 from ..config import StoreOptions
 from ..disk import disk_errors
+from ..errors import changed
 from ..port import ObjectInfo, Page, Progress
 from ..transfer import many
 from ..transfer.checksums import best_crc
@@ -24,7 +25,14 @@ from .errors import is_silent, s3_errors
 from .gets import through_obstore
 from .listing import SWAPPED
 from .multipart import S3Multipart
-from .requests import checksum_arg, condition_args, encryption_args, info_of, stored
+from .requests import (
+    checksum_arg,
+    condition_args,
+    encryption_args,
+    info_of,
+    range_length,
+    stored,
+)
 
 PART_BYTES = 16 << 20
 _BATCH = 1000
@@ -283,10 +291,33 @@ class S3Store:
             end = "" if length is None else start + length - 1
             asked["Range"] = f"bytes={start}-{end}"
         answer = self._access.client.get_object(Bucket=self._bucket, Key=key, **asked)
-        if "Range" in asked and "ContentRange" not in answer and answer["ContentLength"] != length:
+        try:
+            self._refuse_others(key, answer, start, length if "Range" in asked else None, etag)
+        except BaseException:
             answer["Body"].close()
-            raise BadInput(f"{self._uri(key)}: its store knows no ranges", hint="see its endpoint")
+            raise
         return answer
+
+    def _refuse_others(
+        self, key: str, answer: Any, start: int, length: int | None, etag: str | None
+    ) -> None:
+        """Refuse what is not of this object, or not the range that was asked for: some servers know no ranges."""
+        from botocore.exceptions import ClientError
+
+        if etag is not None and answer.get("ETag", "").strip('"') not in ("", etag):
+            raise changed(self._uri(key))
+        size = answer.get("ContentLength")
+        if "ContentRange" in answer:
+            is_right = range_length(answer["ContentRange"], start, length) == size
+        elif size is not None and 0 < start >= size:
+            raise ClientError({"Error": {"Code": "InvalidRange"}}, "GetObject")
+        else:
+            is_right = start == 0 and (length is None or (size is not None and size <= length))
+        if not is_right:
+            raise BadInput(
+                f"{self._uri(key)}: its store answers with other bytes than those asked for",
+                hint="see whether the endpoint knows ranges (a cache between may not)",
+            )
 
     def _explained(self, key: str, ask: Callable[[], _T]) -> _T:
         """``ask``; when S3 refuses without a reason (as it must to HEAD), GET is asked for the reason."""
@@ -295,7 +326,8 @@ class S3Store:
                 return ask()
             except Exception as exc:
                 if is_silent(exc):
-                    self._get(key, 0, 1, None)["Body"].close()
+                    client, place = self._access.client, {"Bucket": self._bucket, "Key": key}
+                    client.get_object(**place, Range="bytes=0-0")["Body"].close()
                 raise
 
     def _errors(self, key: str) -> AbstractContextManager[None]:
