@@ -367,7 +367,7 @@ def test_an_answer_that_ends_its_connection_is_read_whole(usual, proxy, prefix):
 
 
 def test_many_at_once_are_no_refusals(usual, proxy, prefix, tmp_path):
-    store, sources = usual
+    store, _ = usual
     many_keys = {f"{prefix}many/{n}": b"x" * 300_000 for n in range(64)}
     store.put_many(many_keys)
     proxy.forget()
