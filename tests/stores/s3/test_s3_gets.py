@@ -1,4 +1,4 @@
-"""Many small objects: what tells that they are right, and every answer that is not the usual one."""
+"""What reads S3 past boto3: what tells that bytes are right, every answer that is not the usual one, and TLS."""
 
 import contextlib
 import hashlib
