@@ -119,8 +119,8 @@ class Preparation:
     def _open_sql(self, judge: Judge) -> None:
         tree = parse(self.code)
         names = self._candidates(tree)
-        is_judged = names == ("duckdb",) or not self._schemas()
-        like = {} if is_judged else {n: s.empty_table() for n, s in self._schemas().items()}
+        schemas = {} if names == ("duckdb",) else self._schemas()  # DuckDB judges as it runs
+        like = {name: schema.empty_table() for name, schema in schemas.items()}
         judge.refuse_syntax(self.code)
         if tree is not None:
             refuse_unknown_tables(tree, [*self.request.sources, *self.frames])

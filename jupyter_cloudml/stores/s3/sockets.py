@@ -1,8 +1,8 @@
 """The bytes of large objects, between socket and file with as little in between as Python allows.
 
 ``gets.Gets`` borrows connections here (``Sockets.lent``). Where boto3 asks, it signs, retries and reads errors as ever; of
-``GetObject``, ``PutObject`` and ``UploadPart`` only the sending is done here (botocore's event ``before-send``). Measured on 1 GiB: a third to a half of the CPU time of urllib3's path, because
-whole blocks are received at once (``MSG_WAITALL``) and files are sent by the kernel (``sendfile``).
+``GetObject``, ``PutObject`` and ``UploadPart`` only the sending is done here (botocore's event ``before-send``). Measured
+on 1 GiB: a third to a half of the CPU time of urllib3's path, because whole blocks are received at once (``MSG_WAITALL``) and files are sent by the kernel (``sendfile``).
 """
 
 from __future__ import annotations
@@ -189,9 +189,8 @@ class Body:
             OSError: the link broke; what came before is with the sink.
         """
         try:
-            sock = (
-                self._connection.sock
-            )  # None: the server ends it with this answer, which only that has
+            sock = self._connection.sock
+            # None: the server ends it with this answer, which alone holds it now
             if self._answer.length is None or sock is None or isinstance(sock, ssl.SSLSocket):
                 for block in self.stream():
                     sink(block)
